@@ -1,0 +1,1 @@
+"""Data: generated, written down or read from tables."""

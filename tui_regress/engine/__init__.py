@@ -1,0 +1,1 @@
+"""The engine trains. It knows neither Textual nor plotext."""

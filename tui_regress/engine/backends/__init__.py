@@ -1,0 +1,1 @@
+"""Backends: ways to compute the gradient and run epochs."""

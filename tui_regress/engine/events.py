@@ -1,0 +1,88 @@
+"""What training says, in the order it says it. Frozen, plain arrays and numbers: all that ever crosses a thread."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Status = Literal["completed", "converged", "diverged", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run is about to yield record 0."""
+
+    parameter_names: tuple[str, ...]
+    """``w[column]`` for each of the d features, then ``b`` if the model has a bias: p names."""
+    rows: int
+    device: str
+    dtype: str
+    gradient: str
+    """The backend that computes the gradient: autograd, analytic or numpy."""
+    notes: tuple[str, ...] = ()
+    """Sentences a person should read, such as why the CPU is used where an accelerator was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Records ``first`` … ``first + k − 1``; record i holds what is true *after i epochs*, over all training rows."""
+
+    first: int
+    parameters: FloatArray
+    """Shape (k, p): weights in column order, bias last."""
+    gradient: FloatArray
+    """Shape (k, p): gradient of the loss at ``parameters``."""
+    loss: FloatArray
+    """Shape (k,): in the experiment's own loss."""
+    score: FloatArray
+    """Shape (k,): mean squared error for linear models, accuracy in 0…1 for logistic ones."""
+    lr: FloatArray
+    """Shape (k,): learning rate of the epoch that led to the record; for record 0 the first one."""
+
+    @property
+    def last(self) -> int:
+        """Number of the last record."""
+        return self.first + len(self.loss) - 1
+
+    @property
+    def grad_norm(self) -> FloatArray:
+        """Shape (k,): Euclidean norm of the gradient; inf where the square overflows float64."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.linalg.norm(self.gradient, axis=1), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Training diverges."""
+
+    rule: Literal["non-finite", "rising", "trend"]
+    epoch: int
+    """The record at which the rule fired."""
+    since: int
+    """The first record of the trouble."""
+    growth: float | None
+    """Factor by which the loss grows per epoch; None where it jumped out of the numbers at once."""
+    message: str
+    """For a person: since when, how fast, which learning rate, what to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last word of a run."""
+
+    status: Status
+    reason: str
+    """One sentence."""
+    epoch: int
+    """The last record yielded."""
+    loss: float
+    """Of that record; may be non-finite."""
+    parameters: FloatArray
+    """Shape (p,): of the last record in which everything was finite."""
+    verdict: Verdict | None
+    seconds: float
+
+
+Event = Started | Block | Verdict | Ended

@@ -1,0 +1,355 @@
+"""The experiment: everything that reproduces a run, and the TOML file that holds it."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tomli_w
+from msgspec import Meta, Struct
+
+from tui_regress import experiments
+from tui_regress.problems import ExperimentError, InputError, convert
+from tui_regress.text import printable
+
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Rows = Annotated[int, Meta(ge=2, le=100_000_000)]
+
+
+class Points(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="points"):
+    """Data written into the experiment itself."""
+
+    x: tuple[float | tuple[float, ...], ...]
+    """One number, or one row of features, per point."""
+    y: tuple[float, ...]
+
+
+class _Generated(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source"):
+    """Data drawn from a known model. x is normal (N(0, 1)), uniform on low…high, or evenly spaced from low to high."""
+
+    weights: tuple[float, ...] = (2.0,)
+    bias: float = 0.0
+    x: Literal["normal", "uniform", "range"] = "normal"
+    rows: Rows | None = None
+    """For a range either rows or step; otherwise 100 where nothing is said."""
+    low: float | None = None
+    """Default 0; not for normal x."""
+    high: float | None = None
+    """Default 1, included in a range; not for normal x."""
+    step: Positive | None = None
+    noise: Literal["normal", "uniform"] = "normal"
+    """N(0, noise_scale²), or uniform on 0…noise_scale."""
+    noise_scale: NonNegative = 0.0
+    seed: Seed = 0
+
+
+class LinearData(_Generated, frozen=True, tag="linear"):
+    """y = Xw + b + noise."""
+
+
+class LogisticData(_Generated, frozen=True, tag="logistic"):
+    """y = 1 with probability sigmoid(Xw + b + noise), else 0."""
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="table"):
+    """A CSV, TSV or Parquet file."""
+
+    path: str
+    target: str
+    features: tuple[str, ...] | None = None
+    """Default: every other numeric column."""
+
+
+class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="linear"):
+    """ŷ = Xw + b."""
+
+    bias: bool = True
+    init: Literal["zeros", "normal", "torch"] | tuple[float, ...] = "zeros"
+    """normal: N(0, 0.01²) and bias 0; torch: nn.Linear's default; numbers: the weights, bias last."""
+    loss: Literal["mse", "half-mse", "sse"] = "mse"
+
+
+class Logistic(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="logistic"):
+    """P(y = 1) = sigmoid(Xw + b)."""
+
+    bias: bool = True
+    init: Literal["zeros", "normal", "torch"] | tuple[float, ...] = "zeros"
+    loss: Literal["bce", "bce-sum"] = "bce"
+
+
+class Sgd(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="sgd"):
+    """torch.optim.SGD."""
+
+    lr: Positive = 1e-3
+    momentum: NonNegative = 0.0
+    dampening: float = 0.0
+    weight_decay: NonNegative = 0.0
+    nesterov: bool = False
+
+
+class _AdamLike(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name"):
+    lr: Positive = 1e-3
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+
+
+class Adam(_AdamLike, frozen=True, tag="adam"):
+    """torch.optim.Adam."""
+
+    weight_decay: NonNegative = 0.0
+    amsgrad: bool = False
+
+
+class AdamW(_AdamLike, frozen=True, tag="adamw"):
+    """torch.optim.AdamW: weight decay apart from the gradient."""
+
+    weight_decay: NonNegative = 1e-2
+    amsgrad: bool = False
+
+
+class NAdam(_AdamLike, frozen=True, tag="nadam"):
+    """torch.optim.NAdam."""
+
+    lr: Positive = 2e-3
+    weight_decay: NonNegative = 0.0
+    momentum_decay: NonNegative = 4e-3
+
+
+class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
+    """torch.optim.RMSprop."""
+
+    lr: Positive = 1e-2
+    alpha: Fraction = 0.99
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum: NonNegative = 0.0
+    centered: bool = False
+
+
+class Adagrad(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="adagrad"):
+    """torch.optim.Adagrad."""
+
+    lr: Positive = 1e-2
+    lr_decay: NonNegative = 0.0
+    weight_decay: NonNegative = 0.0
+    initial_accumulator_value: NonNegative = 0.0
+    eps: NonNegative = 1e-10
+
+
+class Training(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long, in which portions, from which random numbers."""
+
+    epochs: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1000
+    batch_size: Annotated[int, Meta(ge=0)] = 0
+    """0: all rows in one step."""
+    shuffle: bool = True
+    """A new order of the rows each epoch; without effect on full batches."""
+    seed: Seed = 0
+    """Of the first parameters and the order of the rows."""
+    gradient: Literal["auto", "autograd", "analytic", "numpy"] = "auto"
+    on_divergence: Literal["stop", "continue"] = "stop"
+
+
+class Device(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to compute, and how precisely."""
+
+    name: Annotated[
+        str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$", extra={"right": "one of auto, cpu, cuda, cuda:0, …, mps"})
+    ] = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class Predict(Struct, frozen=True, forbid_unknown_fields=True):
+    """Points to predict at, before and after training: one row of features each."""
+
+    at: tuple[tuple[float, ...], ...] = ()
+
+
+Data = Points | LinearData | LogisticData | Table
+Model = Linear | Logistic
+Optimizer = Sgd | Adam | AdamW | NAdam | RMSprop | Adagrad
+
+
+class Experiment(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that reproduces a run. Decode with :func:`decode`, which also checks what types cannot say."""
+
+    data: Data
+    model: Model = Linear()
+    optimizer: Optimizer = Sgd()
+    training: Training = Training()
+    device: Device = Device()
+    predict: Predict = Predict()
+    name: str = "untitled"
+    title: str = ""
+    about: str = ""
+
+
+def decode(raw: Mapping[str, Any], source: str = "") -> Experiment:
+    """The experiment in nested tables as TOML gives them; ``source`` (a file or a name) is for the error.
+
+    Raises ExperimentError.
+    """
+    try:
+        experiment = convert(raw, Experiment)
+        _check(experiment)
+    except ExperimentError as error:
+        raise error.within(source) from None
+    return experiment
+
+
+def encode(experiment: Experiment) -> dict[str, Any]:
+    """Nested tables without the settings that are unset: what :func:`decode` takes and TOML can hold."""
+    tables: dict[str, Any] = msgspec.to_builtins(experiment)
+    settings = {
+        name: {key: value for key, value in table.items() if value is not None} if isinstance(table, dict) else table
+        for name, table in tables.items()
+    }
+    heading = {name: settings.pop(name) for name in ("name", "title", "about")}
+    return heading | settings
+
+
+def override(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """``experiment`` with dotted settings (``optimizer.lr``) replaced; a value of None unsets one.
+
+    Where a change names another source, model or optimizer, the settings that the new kind shares are kept.
+    Raises ExperimentError.
+    """
+    tables = encode(experiment)
+    for key in sorted(changes, key=_kinds_first):
+        table, _, setting = key.rpartition(".")
+        if table not in _TABLES and (table or setting not in ("name", "title", "about", *_TABLES)):
+            known = ", ".join(f"{name}.…" for name in _TABLES)
+            raise ExperimentError(key, msgspec.UNSET, f"is not a setting; settings begin with {known}")
+        target = tables[table] if table else tables
+        if changes[key] is None:
+            target.pop(setting, None)
+            continue
+        if key in _KINDS:
+            tables[table] = target = _shared(target, _KINDS[key], changes[key])
+        target[setting] = changes[key]
+    return decode(tables)
+
+
+def loads(text: str, source: str = "") -> Experiment:
+    """The experiment in TOML ``text``. Raises ExperimentError."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError("", msgspec.UNSET, f"is not valid TOML: {printable(str(error))}.", source) from None
+    return decode(raw, source)
+
+
+def load(path: Path) -> Experiment:
+    """The experiment in a TOML file; a relative path of its table is taken from the file's folder.
+
+    Raises InputError if the file cannot be read, ExperimentError if it is wrong.
+    """
+    try:
+        experiment = loads(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise InputError(f"{printable(str(path))}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{printable(str(path))}: is not a text file in UTF-8.") from None
+    if experiment.name == "untitled":
+        experiment = msgspec.structs.replace(experiment, name=path.stem)
+    if isinstance(experiment.data, Table):
+        table = msgspec.structs.replace(experiment.data, path=str(path.parent / experiment.data.path))
+        experiment = msgspec.structs.replace(experiment, data=table)
+    return experiment
+
+
+def dumps(experiment: Experiment) -> str:
+    """The experiment as TOML, every setting written out so that it survives a change of defaults."""
+    text = tomli_w.dumps(encode(experiment))
+    return re.sub(r"\[\n[^\"']*?\n\](?=\n)", _on_one_line, text)
+
+
+def builtin(name: str) -> Experiment:
+    """The built-in experiment ``name``. Raises InputError with the nearest names if there is none."""
+    if name not in experiments.NAMES:
+        raise InputError(f"there is no built-in experiment {printable(name)!r}; `tui-regress list` names them.")
+    return loads(resources.files(experiments).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
+
+
+def _on_one_line(array: re.Match[str]) -> str:
+    return re.sub(r",?\s*\]", "]", re.sub(r"\[\s+", "[", re.sub(r",\s+", ", ", array[0])))
+
+
+def _check(experiment: Experiment) -> None:
+    """What the types cannot say."""
+    match experiment.data:
+        case Points(x=x, y=y):
+            _check_points(x, y)
+        case LinearData() | LogisticData() as data:
+            _check_generated(data)
+    if isinstance(experiment.optimizer, Sgd):
+        optimizer = experiment.optimizer
+        if optimizer.nesterov and (optimizer.momentum == 0 or optimizer.dampening != 0):
+            raise ExperimentError("optimizer.nesterov", True, "needs a momentum above 0 and a dampening of 0.")
+    if experiment.device.name == "mps" and experiment.device.dtype == "float64":
+        raise ExperimentError("device.dtype", "float64", "must be float32 on mps, which knows no float64.")
+    if experiment.training.gradient == "numpy":
+        if not isinstance(experiment.optimizer, Sgd):
+            raise ExperimentError("training.gradient", "numpy", "knows only the sgd optimizer; use auto or analytic.")
+        if experiment.device.name not in ("auto", "cpu"):
+            raise ExperimentError("training.gradient", "numpy", "computes on the cpu only; use auto or analytic.")
+
+
+def _check_points(x: Sequence[float | tuple[float, ...]], y: Sequence[float]) -> None:
+    if len(x) < 2:
+        raise ExperimentError("data.x", list(x), "must hold at least two points.")
+    if len(x) != len(y):
+        raise ExperimentError("data.y", list(y), f"must hold as many values as x, which has {len(x)}.")
+    widths = {len(row) if isinstance(row, tuple) else 1 for row in x}
+    if len(widths) > 1 or 0 in widths:
+        raise ExperimentError("data.x", list(x), "must hold rows of the same length, of one feature at least.")
+
+
+def _check_generated(data: LinearData | LogisticData) -> None:
+    if not data.weights:
+        raise ExperimentError("data.weights", [], "must hold one weight per feature, at least one.")
+    if data.x == "normal":
+        for key in ("low", "high"):
+            if (found := getattr(data, key)) is not None:
+                raise ExperimentError(f"data.{key}", found, 'has no meaning for x = "normal"; use "uniform" or "range".')
+    elif (low := data.low or 0.0) >= (high := 1.0 if data.high is None else data.high):
+        key = "low" if data.high is None else "high"
+        raise ExperimentError(f"data.{key}", getattr(data, key), f"must leave low ({low:g}) below high ({high:g}).")
+    elif data.x == "range" and data.step is not None and high - low < data.step:
+        raise ExperimentError("data.step", data.step, f"must fit at least once between {low:g} and {high:g}.")
+    if data.x != "range" and data.step is not None:
+        raise ExperimentError("data.step", data.step, 'has a meaning only for x = "range".')
+    if data.x == "range" and data.step is not None and data.rows is not None:
+        raise ExperimentError("data.rows", data.rows, "follows from step in a range; give one of the two.")
+    if data.x == "range" and len(data.weights) > 1:
+        raise ExperimentError("data.x", "range", "spaces one feature evenly; use normal or uniform for several.")
+
+
+_TABLES = ("data", "model", "optimizer", "training", "device", "predict")
+_KINDS: dict[str, tuple[type[Struct], ...]] = {
+    "data.source": (Points, LinearData, LogisticData, Table),
+    "model.kind": (Linear, Logistic),
+    "optimizer.name": (Sgd, Adam, AdamW, NAdam, RMSprop, Adagrad),
+}
+
+
+def _kinds_first(key: str) -> bool:
+    return key not in _KINDS
+
+
+def _shared(table: dict[str, Any], kinds: tuple[type[Struct], ...], tag: object) -> dict[str, Any]:
+    """The settings of ``table`` that a kind with ``tag`` also has, in the same sense (the same type)."""
+    tags = {kind.__struct_config__.tag: kind for kind in kinds}
+    old = tags[table[kinds[0].__struct_config__.tag_field]]
+    new = tags.get(tag if isinstance(tag, str) else None)
+    if new is None or new is old:
+        return table
+    types = {field.name: field.type for field in msgspec.structs.fields(new)}
+    same = {field.name for field in msgspec.structs.fields(old) if types.get(field.name) == field.type}
+    return {name: value for name, value in table.items() if name in same}

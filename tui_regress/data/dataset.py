@@ -35,10 +35,10 @@ class Dataset:
 
     @property
     def rows(self) -> int:
-        """n."""
+        """Number of rows, n."""
         return int(self.X.shape[0])
 
     @property
     def features(self) -> int:
-        """d."""
+        """Number of features, d."""
         return int(self.X.shape[1])

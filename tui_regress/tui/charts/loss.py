@@ -1,0 +1,114 @@
+"""The loss against epochs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from rich.text import Text
+
+from tui_regress.tui.charts.canvas import DOTS_ACROSS
+from tui_regress.tui.charts.frame import DOTTED, LINE, POINT, Frame, Palette, message_chart
+from tui_regress.tui.charts.geometry import Envelope, envelope
+from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray, limits, log_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An epoch to point at, such as the one at which a verdict fired."""
+
+    epoch: int
+    label: str
+
+
+def loss_chart(
+    losses: FloatArray,
+    first_epoch: int,
+    width: int,
+    height: int,
+    palette: Palette,
+    *,
+    log: bool,
+    predicted: FloatArray | None = None,
+    mark: Mark | None = None,
+) -> Text:
+    """``losses`` (shape (n,)) of the epochs from ``first_epoch`` on: ``height`` lines of ``width`` cells.
+
+    Every spike is seen however long the series. Where the loss is not finite the line ends, and a cross, a vertical
+    line and a sentence say so. On a log axis losses of 0 lie at the bottom, named 0. ``predicted`` (shape (n,)), a
+    dotted line, does not move the axes. Without losses the chart is empty.
+    """
+    if not len(losses):
+        return message_chart("", width, height, palette)
+    most = max(1, DOTS_ACROSS * width)
+    buckets = envelope(losses, most)
+    extremes = np.r_[buckets.low, buckets.high]
+    extremes = extremes[np.isfinite(extremes)]
+    if not extremes.size:
+        return message_chart(f"not finite from epoch {first_epoch}", width, height, palette, palette.mark)
+    y_axis = _loss_axis(extremes, log=log)
+    frame = Frame(
+        width,
+        height,
+        palette,
+        Axis(first_epoch, first_epoch + max(1, len(losses) - 1), "whole"),
+        y_axis,
+        x_name="epoch",
+        legend=() if predicted is None else ((LINE, "loss", palette.line), (DOTTED, "predicted", palette.reference)),
+    )
+    gaps = _gaps(losses, buckets)
+    # Where the loss stops being finite, the cross says all that a mark could say.
+    ruled = mark is not None and 0 <= mark.epoch - first_epoch < len(losses) and mark.epoch - first_epoch not in gaps
+    marks = [mark] if mark is not None and ruled else []
+    for epoch in [first_epoch + gap for gap in gaps] + [shown.epoch for shown in marks]:
+        frame.rule(epoch, palette.mark)
+    if predicted is not None and len(predicted):
+        index, values, joined = envelope(predicted, most).vertices()
+        frame.line(first_epoch + index, _plotted(values, y_axis), palette.reference, joined, dotted=True)
+    index, values, joined = buckets.vertices()
+    frame.line(first_epoch + index, _plotted(values, y_axis), palette.line, joined)
+    if len(losses) == 1:
+        frame.point(first_epoch, float(_plotted(losses, y_axis)[0]), POINT, palette.line)
+    for gap in reversed(gaps):
+        _draw_end(frame, losses, first_epoch, gap, y_axis, first=gap == gaps[0])
+    for shown in marks:
+        frame.note(shown.epoch, y_axis.high, (shown.label, f"epoch {shown.epoch}"), palette.mark)
+    return frame.text()
+
+
+def _draw_end(frame: Frame, losses: FloatArray, first_epoch: int, gap: int, axis: Axis, *, first: bool) -> None:
+    """A cross on the last finite loss before ``gap``, and the sentence beside the ``first`` one."""
+    height = axis.high
+    if gap and np.isfinite(losses[gap - 1]):
+        height = float(_plotted(losses[gap - 1 : gap], axis)[0])
+        frame.point(first_epoch + gap - 1, height, "✕", frame.palette.mark)
+    if first:
+        epoch = first_epoch + gap
+        wordings = (f"not finite from epoch {epoch}", f"not finite, epoch {epoch}", "not finite")
+        frame.note(epoch, height, wordings, frame.palette.mark)
+
+
+def _loss_axis(losses: FloatArray, *, log: bool) -> Axis:
+    """An axis for finite losses; linear where a logarithm shows nothing."""
+    positive = losses[losses > 0]
+    if log and positive.size:
+        low, high = log_limits(float(positive.min()), float(positive.max()))
+        zero = bool(losses.min() <= 0)
+        return Axis(low - max(1.0, (high - low) / 8) if zero else low, high, "log", zero=zero)
+    low, high = limits(losses)
+    return Axis(0.0 if low < high / 4 and losses.min() >= 0 else low, high)
+
+
+def _plotted(losses: FloatArray, axis: Axis) -> FloatArray:
+    """Finite ``losses`` as positions on ``axis``."""
+    if axis.kind != "log":
+        return losses
+    exponents = np.log10(np.minimum(losses, LARGEST), out=np.full_like(losses, axis.low), where=losses > 0)
+    return np.maximum(exponents, axis.low)
+
+
+def _gaps(losses: FloatArray, buckets: Envelope) -> list[int]:
+    """Where the loss stops being finite, at most once a bucket."""
+    begins = buckets.broken & ~np.r_[False, buckets.broken[:-1]]
+    return [
+        int(start + np.argmin(np.isfinite(losses[start:end])))
+        for start, end in zip(buckets.edges[:-1][begins], buckets.edges[1:][begins], strict=True)
+    ]

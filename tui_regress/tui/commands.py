@@ -1,0 +1,70 @@
+"""Every command once: its key, its word in the footer, its sentence in the help and the palette."""
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something a person can do on the main screen, as ``action_<action>`` of its class."""
+
+    keys: str
+    """Comma-separated, as Textual names them."""
+    action: str
+    label: str
+    """The word in the footer."""
+    help: str
+    """The sentence in the help and the command palette."""
+    group: str
+    """The heading in the help."""
+    display: str = ""
+    """The key as people write it; default: ``keys``."""
+    footer: bool = True
+
+    @property
+    def key_display(self) -> str:
+        """The key as people write it."""
+        return self.display or self.keys
+
+    def binding(self) -> Binding:
+        """For a screen's BINDINGS."""
+        return Binding(self.keys, self.action, self.label, show=self.footer, key_display=self.key_display)
+
+
+COMMANDS = (
+    Command("s", "start", "start", "Start training, or resume after a pause", "Run"),
+    Command("p", "pause", "pause", "Pause training; start resumes it", "Run"),
+    Command("n", "step", "step", "Train one epoch, then pause", "Run"),
+    Command("x", "stop", "stop", "Stop training and keep what there is", "Run"),
+    Command("r", "reset", "reset", "Back to the same first parameters and the same data", "Run"),
+    Command("d", "new_data", "new data", "Draw new data with the next seed", "Run"),
+    Command("minus", "lower_lr", "lr", "Lower the learning rate one rung, also while training", "Learning rate", "-"),
+    Command(
+        "plus,equals_sign",
+        "raise_lr",
+        "lr",
+        "Raise the learning rate one rung, also while training",
+        "Learning rate",
+        "+",
+    ),
+    Command("o", "open", "open", "Open an experiment, a table or a saved model", "Files"),
+    Command("ctrl+s", "save", "save", "Save the model, with its experiment beside it", "Files", "^s", footer=False),
+    Command("y", "toggle_log", "log", "Loss on a logarithmic or a linear axis", "View"),
+    Command("f", "toggle_recent", "recent", "The full history of the loss, or its latest part", "View", footer=False),
+    Command(
+        "m",
+        "maximize",
+        "maximise",
+        "Give the focused pane, or the loss chart, the whole screen; esc goes back",
+        "View",
+        footer=False,
+    ),
+    Command("1", "view('setup')", "setup", "To the settings", "View", footer=False),
+    Command("2", "view('loss')", "loss", "To the loss chart", "View", footer=False),
+    Command("3", "view('fit')", "fit", "To the data and the fitted line", "View", footer=False),
+    Command("4", "view('parameters')", "parameters", "To the parameters and predictions", "View", footer=False),
+    Command("t", "toggle_theme", "theme", "Light or dark", "View", footer=False),
+    Command("question_mark", "help", "help", "What the keys do and how to read the screen", "Program", "?"),
+    Command("q", "quit", "quit", "Leave; asks first while training", "Program"),
+)

@@ -1,0 +1,152 @@
+"""Between the screen and the threads: what a person asks for, what the threads answer. Knows no widget."""
+
+from typing import Any
+
+from tui_regress.engine.control import Control
+from tui_regress.tui import messages
+from tui_regress.tui.runner import Runner
+from tui_regress.tui.session import RunState, Session
+
+
+class Conductor:
+    """Changes the session as a person and the threads demand, and sets the runner to work; UI thread only."""
+
+    def __init__(self, session: Session, runner: Runner) -> None:
+        self.session = session
+        self._runner = runner
+        self._control = Control()
+        self._start_when_ready: str | None = None
+        self._reset_when_ended = False
+
+    # -- what a person asks for
+
+    def start(self) -> None:
+        """Start, or resume after a pause."""
+        if self.session.state is RunState.PAUSED:
+            self._control.resume()
+            self.session.state = RunState.RUNNING
+        elif self.session.can_start:
+            self._begin("run")
+
+    def pause(self) -> None:
+        """Pause before the next epoch."""
+        self._control.pause()
+        self.session.state = RunState.PAUSED
+
+    def step(self) -> None:
+        """One epoch, then a pause."""
+        if self.session.state in (RunState.PAUSED, RunState.RUNNING):
+            self._control.step()
+            self.session.state = RunState.PAUSED
+        elif self.session.can_start:
+            self._begin("step")
+
+    def stop(self) -> None:
+        """Stop; the thread's last word ends the run."""
+        if self._start_when_ready is not None:
+            self._start_when_ready = None
+            self.session.reset()
+        else:
+            self._control.stop()
+            self.session.state = RunState.STOPPING
+
+    def reset(self) -> None:
+        """Back to no records; a run in progress is stopped first."""
+        if self.session.state.active and self._start_when_ready is None:
+            self._reset_when_ended = True
+            self.stop()
+        else:
+            self._start_when_ready = None
+            self.session.reset()
+
+    def edit(self, key: str, value: Any) -> bool:
+        """Change a setting, the learning rate also while training. Returns whether the experiment changed."""
+        changed = self.session.edit({key: value})
+        if changed and self.session.state.active:
+            self._control.set_lr(self.session.experiment.optimizer.lr)
+        return changed
+
+    def step_lr(self, direction: int) -> bool:
+        """One rung down (−1) or up (+1) the ladder of learning rates. Returns whether there was one."""
+        changed = self.session.step_lr(direction)
+        if changed and self.session.state.active:
+            self._control.set_lr(self.session.experiment.optimizer.lr)
+        return changed
+
+    def prepare(self) -> None:
+        """Have the data loaded and examined, unless a setting is wrong."""
+        session = self.session
+        if not session.problems.keys() - {""}:
+            self._runner.prepare(session.ask(), session.experiment, session.dataset)
+
+    # -- what the threads answer: each returns whether it was news, not the echo of something given up
+
+    def prepared(self, message: messages.Prepared) -> bool:
+        """The data are here."""
+        if message.request != self.session.request:
+            return False
+        self.session.prepared(message.dataset, message.exact, message.initial)
+        if self._start_when_ready is not None:
+            self._train()
+        return True
+
+    def preparation_failed(self, message: messages.PreparationFailed) -> bool:
+        """The experiment cannot run as it stands."""
+        if message.request != self.session.request:
+            return False
+        self.session.forget_data()
+        self.session.problems[message.key.partition("[")[0]] = message.problem
+        if self._start_when_ready is not None:
+            self._start_when_ready = None
+            self.session.reset()
+        return True
+
+    def run_started(self, message: messages.RunStarted) -> bool:
+        """Record 0 is next."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.started = message.started
+        if self.session.state is RunState.LOADING:
+            self.session.state = RunState.PAUSED if self._control.paused else RunState.RUNNING
+        return True
+
+    def epochs_completed(self, message: messages.EpochsCompleted) -> bool:
+        """New records."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.append(message.block)
+        return True
+
+    def divergence_found(self, message: messages.DivergenceFound) -> bool:
+        """The monitor has a verdict."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.verdict = message.verdict
+        return True
+
+    def run_ended(self, message: messages.RunEnded) -> bool:
+        """The thread's last word."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.end(message.ended, message.failure)
+        if self._reset_when_ended:
+            self._reset_when_ended = False
+            self.session.reset()
+        return True
+
+    def _begin(self, how: str) -> None:
+        self.session.begin()
+        self._start_when_ready = how
+        if self.session.dataset is not None:
+            self._train()
+        else:
+            self.prepare()
+
+    def _train(self) -> None:
+        session = self.session
+        assert session.dataset is not None, "prepared"  # noqa: S101 - for the type checker
+        self._control = Control()
+        if self._start_when_ready == "step":
+            self._control.step()
+        self._start_when_ready = None
+        self._runner.train(session.run_id, session.experiment, session.dataset, self._control)

@@ -1,0 +1,77 @@
+"""What the threads behind the dashboard say to its screen. Frozen contents only; each carries the id it answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from textual.message import Message
+
+from tui_regress.data.dataset import Dataset
+from tui_regress.engine.devices import DeviceInfo
+from tui_regress.engine.events import Block, Ended, Started, Verdict
+from tui_regress.engine.objective import Exact
+
+
+@dataclass
+class Prepared(Message):
+    """The data of an experiment are here, and what can be known before training."""
+
+    request: int
+    """The preparation this answers; a screen that asked again since drops it."""
+    dataset: Dataset
+    exact: Exact
+    initial: NDArray[np.float64]
+    """Shape (p,): the parameters training will start from."""
+
+
+@dataclass
+class PreparationFailed(Message):
+    """The experiment cannot run as it stands."""
+
+    request: int
+    key: str
+    """The dotted setting that is wrong; empty if none is to blame."""
+    problem: str
+    """One sentence; beside its field where there is a key."""
+
+
+@dataclass
+class DevicesFound(Message):
+    """torch is loaded and has been asked what it can use."""
+
+    devices: tuple[DeviceInfo, ...]
+
+
+@dataclass
+class RunStarted(Message):
+    """Training is about to deliver record 0."""
+
+    run_id: int
+    started: Started
+
+
+@dataclass
+class EpochsCompleted(Message):
+    """A block of consecutive records."""
+
+    run_id: int
+    block: Block
+
+
+@dataclass
+class DivergenceFound(Message):
+    """The monitor has a verdict."""
+
+    run_id: int
+    verdict: Verdict
+
+
+@dataclass
+class RunEnded(Message):
+    """The training thread's last word, whatever happened: sent exactly once per run."""
+
+    run_id: int
+    ended: Ended | None
+    """None if training failed."""
+    failure: str = ""
+    """One sentence where it did."""

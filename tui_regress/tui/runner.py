@@ -1,0 +1,102 @@
+"""The threads behind the dashboard. They know no widget: they compute, and post messages."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from textual.message import Message
+
+from tui_regress.data import load_dataset
+from tui_regress.data.dataset import Dataset
+from tui_regress.engine.control import Control
+from tui_regress.engine.events import Block, Ended, Started, Verdict
+from tui_regress.engine.objective import check_fit, exact_solution, initial_parameters
+from tui_regress.experiment import Experiment
+from tui_regress.problems import ExperimentError, InputError
+from tui_regress.text import printable
+from tui_regress.tui import messages
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Prepares and trains in threads of its own; ``post`` must be safe to call from any thread."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self._post = post
+        self._training: threading.Thread | None = None
+        self._control: Control | None = None
+
+    def survey_devices(self) -> None:
+        """Load torch and ask what it can use; answers with DevicesFound."""
+        self._spawn("devices", self._survey_devices)
+
+    def prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
+        """Load the data unless ``dataset`` already holds them; answers with Prepared or PreparationFailed."""
+        self._spawn("prepare", self._prepare, request, experiment, dataset)
+
+    def train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
+        """Train; answers with RunStarted, EpochsCompleted …, and always, last, RunEnded."""
+        self._control = control
+        self._training = self._spawn("training", self._train, run_id, experiment, dataset, control)
+
+    def close(self, timeout: float) -> None:
+        """Stop training and wait for its thread, ``timeout`` seconds at most."""
+        if self._control is not None:
+            self._control.stop()
+        if self._training is not None:
+            self._training.join(timeout)
+
+    def _spawn(self, name: str, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        # A daemon: a thread deep inside a long native call must not hold up the exit of the program.
+        thread = threading.Thread(target=work, args=arguments, name=f"tui-regress {name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _survey_devices(self) -> None:
+        from tui_regress.engine.devices import list_devices
+
+        self._post(messages.DevicesFound(list_devices()))
+
+    def _prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
+        try:
+            dataset = dataset or load_dataset(experiment)
+            check_fit(experiment, dataset)
+            initial = initial_parameters(experiment.model, dataset.features, experiment.training.seed)
+            prepared = messages.Prepared(request, dataset, exact_solution(experiment, dataset), initial)
+        except ExperimentError as error:
+            self._post(messages.PreparationFailed(request, error.key, error.hint if error.key else str(error)))
+        except Exception as error:  # whatever goes wrong in a thread must reach the screen
+            self._post(messages.PreparationFailed(request, "", describe(error)))
+        else:
+            self._post(prepared)
+
+    def _train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
+        ended: Ended | None = None
+        failure = ""
+        try:
+            from tui_regress.engine import training
+
+            for event in training.run(experiment, dataset, control):
+                match event:
+                    case Started():
+                        self._post(messages.RunStarted(run_id, event))
+                    case Block():
+                        self._post(messages.EpochsCompleted(run_id, event))
+                    case Verdict():
+                        self._post(messages.DivergenceFound(run_id, event))
+                    case Ended():
+                        ended = event
+        except Exception as error:
+            log.debug("training failed", exc_info=True)
+            failure = describe(error)
+        finally:
+            self._post(messages.RunEnded(run_id, ended, failure))
+
+
+def describe(error: Exception) -> str:
+    """``error`` in one sentence for a person: its own words if it was written for one, else with its type."""
+    if isinstance(error, InputError):
+        return str(error)
+    first_line = str(error).strip().partition("\n")[0]
+    return printable(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)

@@ -1,0 +1,329 @@
+"""The main screen: settings on the left, what training does on the right."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Tab, Tabs
+
+from tui_regress.engine.devices import DeviceInfo
+from tui_regress.tui import messages
+from tui_regress.tui.commands import COMMANDS
+from tui_regress.tui.conductor import Conductor
+from tui_regress.tui.runner import Runner
+from tui_regress.tui.screens.help import HelpScreen
+from tui_regress.tui.screens.open import Opened, OpenScreen
+from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
+from tui_regress.tui.screens.save import SaveScreen
+from tui_regress.tui.session import RunState, Session
+from tui_regress.tui.settings import data_settings, model_settings
+from tui_regress.tui.widgets.banner import Banner
+from tui_regress.tui.widgets.device_pane import DevicePane
+from tui_regress.tui.widgets.fit_pane import FitPane
+from tui_regress.tui.widgets.form import Form
+from tui_regress.tui.widgets.loss_pane import LossPane
+from tui_regress.tui.widgets.parameters_pane import ParametersPane
+from tui_regress.tui.widgets.run_pane import RunPane
+from tui_regress.tui.widgets.status_line import StatusLine
+
+FRAMES_PER_SECOND = 12
+SETTLE = 0.15
+"""Seconds without another keystroke after which edited data are prepared anew."""
+VIEWS = ("setup", "loss", "fit", "parameters")
+"""What the digits and, in narrow terminals, the tabs lead to."""
+
+
+class LabScreen(Screen[None]):
+    """Owns the session; hands panes what changed, hands the runner what to do."""
+
+    BINDINGS = [command.binding() for command in COMMANDS]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (116, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (34, "-high")]
+
+    def __init__(self, session: Session, runner: type[Runner] = Runner) -> None:
+        super().__init__()
+        self.session = session
+        self.devices: tuple[DeviceInfo, ...] | None = None
+        self._runner = runner(self.post_message)
+        self._conductor = Conductor(session, self._runner)
+        self._dirty = False
+        self._settling: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Status line, settings, charts, footer; CSS arranges them by the terminal's size."""
+        yield StatusLine(id="status")
+        yield Tabs(*(Tab(f"{i} {view}", id=f"tab-{view}") for i, view in enumerate(VIEWS, 1)), active="tab-loss")
+        with Horizontal(id="body"):
+            with VerticalScroll(id="setup", can_focus=False):
+                yield Form("Dataset", id="dataset")
+                yield Form("Model & optimizer", id="model")
+                yield DevicePane()
+                yield RunPane()
+            with Vertical(id="results"):
+                yield Banner(id="banner", markup=False)
+                yield LossPane()
+                with Container(id="lower"):
+                    yield FitPane()
+                    yield ParametersPane()
+        yield Footer(show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        """Show the experiment, then load what takes time."""
+        self.action_view("loss")
+        await self._experiment_changed()
+        self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
+        self.call_after_refresh(self._runner.survey_devices)
+
+    # -- what threads say
+
+    def on_prepared(self, message: messages.Prepared) -> None:
+        """The data are here."""
+        if self._conductor.prepared(message):
+            self._refresh_all()
+
+    def on_preparation_failed(self, message: messages.PreparationFailed) -> None:
+        """The experiment cannot run as it stands."""
+        if self._conductor.preparation_failed(message):
+            self._refresh_all()
+
+    async def on_devices_found(self, message: messages.DevicesFound) -> None:
+        """torch is loaded."""
+        self.devices = message.devices
+        await self.query_one(DevicePane).show(self.session.experiment, self.devices)
+
+    def on_run_started(self, message: messages.RunStarted) -> None:
+        """Record 0 is next."""
+        if self._conductor.run_started(message):
+            self._refresh_all()
+
+    def on_epochs_completed(self, message: messages.EpochsCompleted) -> None:
+        """New records: kept now, drawn with the next frame."""
+        self._dirty |= self._conductor.epochs_completed(message)
+
+    def on_divergence_found(self, message: messages.DivergenceFound) -> None:
+        """The monitor has a verdict."""
+        if self._conductor.divergence_found(message):
+            self._refresh_all()
+
+    def on_run_ended(self, message: messages.RunEnded) -> None:
+        """The thread's last word."""
+        if self._conductor.run_ended(message):
+            self._refresh_all()
+
+    # -- what a person does
+
+    @on(Form.Edited)
+    async def _setting_edited(self, event: Form.Edited) -> None:
+        event.stop()
+        if event.key == "data.source":
+            await self._change_source(str(event.value))
+        elif self._conductor.edit(event.key, event.value):
+            await self._experiment_changed(soon=True)
+        else:
+            self._refresh_all()
+
+    @on(Tabs.TabActivated)
+    def _tab_chosen(self, event: Tabs.TabActivated) -> None:
+        if self.has_class("-narrow"):
+            self.action_view(str(event.tab.id).removeprefix("tab-"))
+
+    def action_start(self) -> None:
+        """Start or resume."""
+        self._conductor.start()
+        self._refresh_all()
+
+    def action_pause(self) -> None:
+        """Pause."""
+        self._conductor.pause()
+        self._refresh_all()
+
+    def action_step(self) -> None:
+        """One epoch."""
+        self._conductor.step()
+        self._refresh_all()
+
+    def action_stop(self) -> None:
+        """Stop."""
+        self._conductor.stop()
+        self._refresh_all()
+
+    def action_reset(self) -> None:
+        """Back to the start."""
+        self._conductor.reset()
+        self._refresh_all()
+
+    async def action_new_data(self) -> None:
+        """The next data seed."""
+        self.session.draw_new_data()
+        await self._experiment_changed()
+
+    async def action_lower_lr(self) -> None:
+        """One rung down."""
+        await self._step_lr(-1)
+
+    async def action_raise_lr(self) -> None:
+        """One rung up."""
+        await self._step_lr(+1)
+
+    def action_toggle_log(self) -> None:
+        """Logarithmic or linear loss."""
+        pane = self.query_one(LossPane)
+        pane.log_axis = not pane.log_axis
+
+    def action_toggle_recent(self) -> None:
+        """Full or recent history."""
+        pane = self.query_one(LossPane)
+        pane.recent = not pane.recent
+
+    def action_maximize(self) -> None:
+        """The focused pane, or the loss chart, on the whole screen; or back."""
+        if self.maximized:
+            self.minimize()
+        else:
+            focused = self.focused
+            self.maximize(focused if focused is not None and focused.allow_maximize else self.query_one(LossPane))
+
+    def action_view(self, view: str) -> None:
+        """Go to one of VIEWS: its tab where the terminal is narrow, its pane otherwise."""
+        for name in VIEWS:
+            self.set_class(name == view, f"-view-{name}")
+        tabs = self.query_one(Tabs)
+        with self.prevent(Tabs.TabActivated):
+            tabs.active = f"tab-{view}"
+        target = {"setup": "#dataset", "loss": "#loss", "fit": "#fit", "parameters": "#parameters"}[view]
+        pane = self.query_one(target)
+        if pane.focusable:
+            pane.focus()
+        else:
+            first = next((node for node in pane.query("Input, Select, DataTable") if node.focusable), None)
+            self.set_focus(first)
+
+    def action_toggle_theme(self) -> None:
+        """Light or dark."""
+        self.app.theme = "lab-light" if self.app.current_theme.dark else "lab-dark"
+
+    def action_help(self) -> None:
+        """The help."""
+        self.app.push_screen(HelpScreen())
+
+    def action_open(self) -> None:
+        """The list of experiments."""
+        self.app.push_screen(OpenScreen(self.session.experiment.name), self._opened)
+
+    def action_save(self) -> None:
+        """Ask where, and save."""
+        if self.session.parameters is not None and self.session.dataset is not None:
+            self.app.push_screen(
+                SaveScreen(self.session.experiment, self.session.parameters, self.session.dataset.feature_names)
+            )
+
+    def action_quit(self) -> None:
+        """Leave, after a question where a run would be lost."""
+        if self.session.state.active:
+            self.app.push_screen(QuitScreen(), self._quit_chosen)
+        else:
+            self.app.exit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Footer and palette show only what can be done now: None greys a command, False hides it."""
+        del parameters
+        session = self.session
+        match action:
+            case "start":
+                return True if session.can_start or session.state is RunState.PAUSED else None
+            case "pause":
+                return session.state is RunState.RUNNING
+            case "step":
+                return True if session.can_start or session.state in (RunState.PAUSED, RunState.RUNNING) else None
+            case "stop":
+                return session.state.active and session.state is not RunState.STOPPING
+            case "reset":
+                return bool(len(session.history)) or session.state.active or session.state is RunState.FAILED
+            case "new_data":
+                return session.can_draw_new_data and not session.state.active
+            case "save":
+                return session.parameters is not None
+            case "open":
+                return not session.state.active
+        return True
+
+    def key_escape(self) -> None:
+        """One layer back: from a field to the keys."""
+        self.set_focus(None)
+
+    def redraw(self) -> None:
+        """Everything again, in the colours of the theme."""
+        if self.is_mounted:
+            self._refresh_all()
+
+    def close(self) -> None:
+        """Stop the thread behind the screen; called when the app ends."""
+        self._runner.close(timeout=0.8)
+
+    # -- how it hangs together
+
+    async def _step_lr(self, direction: int) -> None:
+        if self._conductor.step_lr(direction):
+            await self._experiment_changed()
+
+    async def _change_source(self, source: str) -> None:
+        if source == "table":
+            self.action_open()
+        elif self.session.change_source(source):
+            await self._experiment_changed()
+            return
+        await self._show_settings()
+
+    async def _experiment_changed(self, *, soon: bool = False) -> None:
+        await self._show_settings()
+        if not self.session.state.active:
+            if self._settling is not None:
+                self._settling.stop()
+            self._settling = self.set_timer(SETTLE, self._conductor.prepare) if soon else None
+            if not soon:
+                self._conductor.prepare()
+        self._refresh_all()
+
+    async def _show_settings(self) -> None:
+        experiment = self.session.experiment
+        await self.query_one("#dataset", Form).show(experiment, data_settings(experiment))
+        await self.query_one("#model", Form).show(experiment, model_settings(experiment))
+        await self.query_one(DevicePane).show(experiment, self.devices)
+
+    def _frame(self) -> None:
+        if self._dirty:
+            self._dirty = False
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        """What changes with every record."""
+        with self.app.batch_update():
+            self.query_one(StatusLine).show(self.session)
+            self.query_one(RunPane).show(self.session)
+            self.query_one(LossPane).show(self.session)
+            self.query_one(FitPane).show(self.session)
+            self.query_one(ParametersPane).show(self.session)
+
+    def _refresh_all(self) -> None:
+        """What changes with the state."""
+        session = self.session
+        self._dirty = False
+        self._show_progress()
+        self.query_one(Banner).show(session)
+        for form in self.query(Form):
+            form.show_problems(session.problems)
+            form.freeze("optimizer.lr", session.state.active)
+        self.refresh_bindings()
+
+    async def _opened(self, opened: Opened | None) -> None:
+        if opened is not None:
+            self.session.open(opened.experiment, opened.parameters)
+            await self._experiment_changed()
+
+    def _quit_chosen(self, choice: QuitChoice | None) -> None:
+        if choice == "stop":
+            self.app.exit()
+        elif choice == "save":
+            self._conductor.pause()
+            self.action_save()

@@ -1,0 +1,253 @@
+"""What the main screen knows: the experiment, its data, the run. No widget and no thread in here."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_regress.data.dataset import Dataset
+from tui_regress.engine.events import Block, Ended, Started, Verdict
+from tui_regress.engine.history import History
+from tui_regress.engine.objective import Exact, parameter_names, predict
+from tui_regress.experiment import Experiment, LinearData, LogisticData, override
+from tui_regress.problems import ExperimentError
+
+LADDER = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Learning rates the ``-`` and ``+`` keys step through."""
+
+
+_TYPED_POINTS = 20
+"""Points a person can still read and edit in a field."""
+
+
+class RunState(Enum):
+    """Where a run stands: the word on the screen."""
+
+    IDLE = "IDLE"
+    LOADING = "LOADING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    CONVERGED = "CONVERGED"
+    DIVERGED = "DIVERGED"
+    FAILED = "FAILED"
+
+    @property
+    def active(self) -> bool:
+        """A training thread is at work, or about to be."""
+        return self in (RunState.LOADING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+
+    @property
+    def finished(self) -> bool:
+        """A run has come to its end."""
+        return self in (RunState.STOPPED, RunState.COMPLETED, RunState.CONVERGED, RunState.DIVERGED, RunState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One point of the experiment's ``[predict]``: the model's answer before training and now."""
+
+    x: tuple[float, ...]
+    before: float
+    after: float | None
+    """None before the first record."""
+
+
+class Session:
+    """The state of the main screen and the rules by which it changes; only the UI thread touches it."""
+
+    def __init__(self, experiment: Experiment, clock: Callable[[], float] = time.monotonic) -> None:
+        self.experiment = experiment
+        self.state = RunState.IDLE
+        self.run_id = 0
+        self.request = 0
+        self.history = History()
+        self.dataset: Dataset | None = None
+        self.exact: Exact | None = None
+        self.initial: NDArray[np.float64] | None = None
+        self.loaded: NDArray[np.float64] | None = None
+        """Shape (p,): parameters of a saved model that was opened; None otherwise."""
+        self.started: Started | None = None
+        self.verdict: Verdict | None = None
+        self.ended: Ended | None = None
+        self.failure = ""
+        self._pending: dict[str, Any] = {}
+        self.problems: dict[str, str] = {}
+        """Dotted setting → what is wrong with it; the empty key is for what no single field is to blame for."""
+        self._clock = clock
+        self._speed_mark: tuple[float, int] | None = None
+        self.epochs_per_second = 0.0
+
+    # -- the experiment
+
+    def open(self, experiment: Experiment, parameters: NDArray[np.float64] | None = None) -> None:
+        """Another experiment, or a saved model with its ``parameters``; nothing of the last one stays."""
+        self.experiment = experiment
+        self.problems.clear()
+        self._pending.clear()
+        self.forget_data()
+        self.reset()
+        self.loaded = parameters
+
+    def edit(self, changes: Mapping[str, Any]) -> bool:
+        """Apply settings; what is wrong waits, named in ``problems``. Returns whether the experiment changed.
+
+        A setting that is wrong only beside another one is tried again with every later change.
+        """
+        self._pending |= changes
+        before = self.experiment
+        edited, self.problems = before, {}
+        for _ in range(len(self._pending)):
+            edited, self._pending, self.problems = _apply(edited, self._pending)
+        if (edited.data, type(edited.model)) != (before.data, type(before.model)):
+            self.forget_data()
+        self.experiment = edited
+        restarts = (edited.data, edited.model, edited.training.seed) != (
+            before.data,
+            before.model,
+            before.training.seed,
+        )
+        if restarts and not self.state.active:
+            self.reset()
+        return edited != before
+
+    def step_lr(self, direction: int) -> bool:
+        """One rung down (−1) or up (+1) the ladder. Returns whether there was one."""
+        lr = self.experiment.optimizer.lr
+        rungs = [rung for rung in LADDER if (rung - lr) * direction > 1e-9 * lr]
+        return bool(rungs) and self.edit({"optimizer.lr": rungs[0] if direction > 0 else rungs[-1]})
+
+    def change_source(self, source: str) -> bool:
+        """Points or a generator instead of the present data, with the model that suits them."""
+        changes: dict[str, Any] = {"data.source": source}
+        if source == "points":
+            shown = self.dataset
+            few = shown is not None and shown.features == 1 and shown.rows <= _TYPED_POINTS
+            changes["data.x"] = shown.X[:, 0].round(6).tolist() if shown and few else [1.0, 2.0, 3.0, 4.0, 5.0]
+            changes["data.y"] = shown.y.round(6).tolist() if shown and few else [2.0, 4.0, 6.0, 8.0, 10.0]
+        elif source != self.experiment.model.__struct_config__.tag:
+            changes["model.kind"] = source
+        return self.edit(changes)
+
+    @property
+    def can_draw_new_data(self) -> bool:
+        """The data come from a generator with a seed."""
+        return isinstance(self.experiment.data, LinearData | LogisticData)
+
+    def draw_new_data(self) -> None:
+        """The next seed."""
+        if isinstance(self.experiment.data, LinearData | LogisticData):
+            self.edit({"data.seed": self.experiment.data.seed + 1})
+
+    # -- the data
+
+    def forget_data(self) -> None:
+        """What was prepared no longer fits."""
+        self.dataset = None
+        self.exact = None
+        self.initial = None
+
+    def ask(self) -> int:
+        """A new request for preparation; answers to earlier ones are stale from now on."""
+        self.request += 1
+        self.problems.pop("", None)
+        return self.request
+
+    def prepared(self, dataset: Dataset, exact: Exact, initial: NDArray[np.float64]) -> None:
+        """The answer to the latest request."""
+        self.dataset, self.exact, self.initial = dataset, exact, initial
+
+    # -- the run
+
+    @property
+    def can_start(self) -> bool:
+        """Nothing is wrong and nothing runs."""
+        return not self.problems and not self.state.active
+
+    def begin(self) -> int:
+        """A new run from the start; its id."""
+        self.reset()
+        self.state = RunState.LOADING
+        return self.run_id
+
+    def reset(self) -> None:
+        """No records; messages of earlier runs are stale from now on."""
+        self.run_id += 1
+        self.state = RunState.IDLE
+        self.history = History()
+        self.started = self.verdict = self.ended = self.loaded = None
+        self.failure = ""
+        self._speed_mark = None
+        self.epochs_per_second = 0.0
+
+    def append(self, block: Block) -> None:
+        """New records."""
+        self.history.append(block)
+        now = self._clock()
+        if self._speed_mark is None:
+            self._speed_mark = (now, block.last)
+        elif now - self._speed_mark[0] >= 0.5:
+            then, epoch = self._speed_mark
+            self.epochs_per_second = (block.last - epoch) / (now - then)
+            self._speed_mark = (now, block.last)
+
+    def end(self, ended: Ended | None, failure: str) -> None:
+        """The run's last word."""
+        self.ended, self.failure = ended, failure
+        self.state = RunState[ended.status.upper()] if ended else RunState.FAILED
+        if ended and ended.seconds > 0 and not self.epochs_per_second:
+            self.epochs_per_second = ended.epoch / ended.seconds
+
+    # -- what there is to see
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """p parameter names, () while there are no data."""
+        return parameter_names(self.experiment.model, self.dataset.feature_names) if self.dataset else ()
+
+    @property
+    def parameters(self) -> NDArray[np.float64] | None:
+        """Shape (p,): the last finite ones of the run, else those of an opened model; None before both."""
+        return self.history.last_finite.parameters if self.history.last_finite else self.loaded
+
+    @property
+    def shown_parameters(self) -> NDArray[np.float64] | None:
+        """Shape (p,): ``parameters``, or before the first record those training will start from."""
+        return self.initial if self.parameters is None else self.parameters
+
+    @property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """At the experiment's ``[predict]`` points."""
+        at = self.experiment.predict.at
+        if not at or self.initial is None:
+            return ()
+        points = np.asarray(at, dtype=np.float64)
+        before = predict(self.experiment.model, self.initial, points)
+        now = self.parameters
+        after = predict(self.experiment.model, now, points) if now is not None else None
+        return tuple(
+            Prediction(tuple(x), float(b), None if after is None else float(after[i]))
+            for i, (x, b) in enumerate(zip(at, before, strict=True))
+        )
+
+
+def _apply(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[Experiment, dict[str, Any], dict[str, str]]:
+    """``experiment`` with those of ``changes`` that are right, one by one; the others, and what is wrong with each."""
+    waiting: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    try:
+        return override(experiment, changes), waiting, problems
+    except ExperimentError:
+        for key, value in changes.items():
+            try:
+                experiment = override(experiment, {key: value})
+            except ExperimentError as error:
+                waiting[key] = value
+                problems[key] = error.hint if error.key.partition("[")[0] == key else f"does not fit: {error}"
+        return experiment, waiting, problems

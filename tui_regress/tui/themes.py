@@ -1,0 +1,85 @@
+"""Light and dark, with one accent. The hues are Okabe and Ito's, which colour-blind people can tell apart."""
+
+from collections.abc import Mapping
+
+from textual.theme import Theme
+
+from tui_regress.tui.charts import Palette
+
+DARK = Theme(
+    name="lab-dark",
+    primary="#56b4e9",
+    secondary="#8fa3b8",
+    accent="#56b4e9",
+    warning="#e69f00",
+    error="#ff7a45",
+    success="#35c9a0",
+    foreground="#d5dbe5",
+    background="#12161c",
+    surface="#181d25",
+    panel="#222935",
+    dark=True,
+    variables={
+        "border": "#56b4e9",
+        "border-blurred": "#2c3543",
+        "muted": "#8391a5",
+        "footer-background": "#181d25",
+        "footer-key-foreground": "#56b4e9",
+        "footer-description-foreground": "#a9b4c4",
+        "block-cursor-background": "#56b4e9",
+        "block-cursor-foreground": "#12161c",
+        "block-cursor-text-style": "none",
+        "input-cursor-background": "#d5dbe5",
+        "input-selection-background": "#56b4e9 35%",
+        "scrollbar": "#2c3543",
+        "scrollbar-background": "#12161c",
+        "scrollbar-corner-color": "#12161c",
+        "scrollbar-background-hover": "#12161c",
+    },
+)
+
+LIGHT = Theme(
+    name="lab-light",
+    primary="#0067a3",
+    secondary="#5a6778",
+    accent="#0067a3",
+    warning="#9a5b00",
+    error="#b83b00",
+    success="#00704f",
+    foreground="#1c2430",
+    background="#fbfbfa",
+    surface="#f1f2f3",
+    panel="#e4e7ea",
+    dark=False,
+    variables={
+        "border": "#0067a3",
+        "border-blurred": "#ccd2d9",
+        "muted": "#5f6b7a",
+        "footer-background": "#f1f2f3",
+        "footer-key-foreground": "#0067a3",
+        "footer-description-foreground": "#3c4757",
+        "block-cursor-background": "#0067a3",
+        "block-cursor-foreground": "#fbfbfa",
+        "block-cursor-text-style": "none",
+        "input-cursor-background": "#1c2430",
+        "input-selection-background": "#0067a3 25%",
+        "scrollbar": "#ccd2d9",
+        "scrollbar-background": "#fbfbfa",
+        "scrollbar-corner-color": "#fbfbfa",
+        "scrollbar-background-hover": "#fbfbfa",
+    },
+)
+
+THEMES = {"dark": DARK, "light": LIGHT}
+
+
+def palette(variables: Mapping[str, str]) -> Palette:
+    """Chart colours from a theme's CSS variables (``App.theme_variables``); works for every Textual theme."""
+    return Palette(
+        line=variables["accent"],
+        reference=variables["warning"],
+        points=variables["foreground"],
+        mark=variables["error"],
+        text=variables.get("muted", variables["foreground-darken-2"]),
+        muted=variables["border-blurred"],
+    )

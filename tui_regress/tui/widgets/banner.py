@@ -1,0 +1,48 @@
+"""The sentence above the charts: what this experiment is, what became of the run, what to press."""
+
+from rich.text import Text
+from textual.widgets import Static
+
+from tui_regress.text import printable
+from tui_regress.tui.session import RunState, Session
+
+
+class Banner(Static):
+    """A heading and a sentence; its colour is the state's."""
+
+    def show(self, session: Session) -> None:
+        """Say what matters most now."""
+        heading, sentence = describe(session)
+        self.set_class(session.state in (RunState.DIVERGED, RunState.FAILED) or "" in session.problems, "-trouble")
+        self.set_class(session.state in (RunState.COMPLETED, RunState.CONVERGED), "-success")
+        self.update(Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence))
+
+
+def describe(session: Session) -> tuple[str, str]:
+    """Heading and sentence, printable."""
+    experiment = session.experiment
+    if problem := session.problems.get("", ""):
+        return "Not ready.", problem
+    if session.problems:
+        return "Not ready.", "A setting needs another value; see the line below it."
+    match session.state:
+        case RunState.FAILED:
+            return (
+                "Training failed.",
+                f"{session.failure} The settings are kept: change them and press s to start again.",
+            )
+        case RunState.DIVERGED if session.verdict:
+            return "It explodes.", session.verdict.message
+        case RunState.STOPPED | RunState.COMPLETED | RunState.CONVERGED if session.ended:
+            return session.state.value.capitalize() + ".", session.ended.reason
+        case RunState.LOADING:
+            return "Loading.", "torch and the data are on their way; training starts by itself."
+    if session.verdict:
+        return "It explodes.", session.verdict.message
+    notes = " ".join(
+        (*(session.dataset.notes if session.dataset else ()), *(session.started.notes if session.started else ()))
+    )
+    if session.loaded is not None:
+        notes = f"A saved model: its parameters and predictions are below; s trains it anew from the start. {notes}"
+    about = " ".join(filter(None, (experiment.about, notes)))
+    return printable(experiment.title or experiment.name), printable(about, 600)

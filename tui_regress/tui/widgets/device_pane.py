@@ -1,0 +1,41 @@
+"""Where training runs, and why it cannot run elsewhere."""
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui_regress.engine.devices import DeviceInfo
+from tui_regress.experiment import Experiment
+from tui_regress.tui.settings import device_settings
+from tui_regress.tui.widgets.form import Form
+
+
+class DevicePane(Vertical):
+    """A choice of devices, and a line for each that cannot be used."""
+
+    def __init__(self) -> None:
+        super().__init__(id="device", classes="pane")
+        self.border_title = "Device"
+        self._devices: tuple[DeviceInfo, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        """The choice, and what can be had."""
+        yield Form("", id="device-form")
+        yield Static("asking torch …", id="device-list", markup=False)
+
+    async def show(self, experiment: Experiment, devices: tuple[DeviceInfo, ...] | None) -> None:
+        """Show the choice made, and ``devices`` (None: torch has not been asked yet)."""
+        usable = tuple(device.name for device in devices or () if device.usable) or ("cpu",)
+        await self.query_one(Form).show(experiment, device_settings(usable))
+        if devices is not None and devices != self._devices:
+            self._devices = devices
+            lines = [
+                Text.assemble(
+                    ("● ", "bold") if device.usable else ("○ ", "dim"),
+                    device.name,
+                    ("  " + (device.title if device.usable else device.reason), "dim"),
+                )
+                for device in devices
+            ]
+            self.query_one("#device-list", Static).update(Text("\n").join(lines))

@@ -1,0 +1,97 @@
+"""The data and what the model makes of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+from textual.widget import Widget
+
+from tui_regress.engine.objective import logits, predict
+from tui_regress.experiment import Linear, Logistic
+from tui_regress.tui import charts
+from tui_regress.tui.session import Session
+from tui_regress.tui.themes import palette
+
+SHOWN_ROWS = 5000
+"""Rows drawn at most, evenly spread over the data: more would not change the picture, only its price."""
+
+FloatArray = NDArray[np.float64]
+
+
+class FitPane(Widget, can_focus=True):
+    """One feature: scatter, current line, exact line. Several: predicted against actual, or classes along the logit."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self) -> None:
+        super().__init__(id="fit", classes="pane result")
+        self.border_title = "Fit"
+        self._session: Session | None = None
+
+    def show(self, session: Session) -> None:
+        """Draw the data and parameters of ``session``."""
+        self._session = session
+        self.border_title = _title(session)
+        self.refresh()
+
+    def render(self) -> Text:
+        """The chart at the pane's size."""
+        width, height = self.content_size
+        colours = palette(self.app.theme_variables)
+        session = self._session
+        if session is None or session.dataset is None or session.shown_parameters is None:
+            problem = session is not None and bool(session.problems)
+            return charts.message_chart("no data yet" if problem else "loading …", width, height, colours)
+        dataset, model, now = session.dataset, session.experiment.model, session.shown_parameters
+        stride = max(1, dataset.rows // SHOWN_ROWS)
+        X, y = dataset.X[::stride], dataset.y[::stride]
+        if dataset.features > 1 and isinstance(model, Linear):
+            return charts.predicted_chart(y, _predicted(model, now, X), width, height, colours)
+        exact = session.exact.parameters if session.exact else None
+        if dataset.features > 1:
+            return self._logit_chart(model, X, y, now, width, height)
+        x = X[:, 0]
+        return charts.fit_chart(
+            x,
+            y,
+            _curve(model, now, x),
+            _curve(model, exact, x),
+            width,
+            height,
+            colours,
+            probability=isinstance(model, Logistic),
+            x_name=dataset.feature_names[0],
+            y_name=dataset.target_name,
+        )
+
+    def _logit_chart(
+        self, model: Logistic | Linear, X: FloatArray, y: FloatArray, now: FloatArray, width: int, height: int
+    ) -> Text:
+        colours = palette(self.app.theme_variables)
+        z = np.asarray(logits(model, now, X), dtype=np.float64)
+        grid = np.linspace(min(-6.0, float(z.min())), max(6.0, float(z.max())), 200)
+        curve = (grid, 1 / (1 + np.exp(-np.clip(grid, -700, 700))))
+        return charts.fit_chart(
+            z, y, curve, None, width, height, colours, probability=True, x_name="logit", y_name="P(1)"
+        )
+
+
+def _predicted(model: Linear | Logistic, parameters: FloatArray, X: FloatArray) -> FloatArray:
+    return np.asarray(predict(model, parameters, X), dtype=np.float64)
+
+
+def _title(session: Session) -> str:
+    if session.dataset is None or session.dataset.features == 1:
+        return "Fit"
+    return "Fit · predicted" if isinstance(session.experiment.model, Linear) else "Fit · classes along the logit"
+
+
+def _curve(
+    model: Linear | Logistic, parameters: FloatArray | None, x: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """The model along the range of ``x`` and a little beyond."""
+    if parameters is None or not len(x):
+        return None
+    low, high = float(x.min()), float(x.max())
+    margin = 0.05 * (high - low or 1.0)
+    xs = np.linspace(low - margin, high + margin, 200 if isinstance(model, Logistic) else 2)
+    return xs, _predicted(model, parameters, xs[:, None])

@@ -1,0 +1,48 @@
+"""The top line: which experiment, which state, how far, how fast, where."""
+
+from rich.table import Table
+from rich.text import Text
+from textual.widgets import Static
+
+from tui_regress.tui.numbers import count
+from tui_regress.tui.session import RunState, Session
+
+_COLOURS = {
+    RunState.IDLE: "muted",
+    RunState.LOADING: "warning",
+    RunState.RUNNING: "accent",
+    RunState.PAUSED: "warning",
+    RunState.STOPPING: "warning",
+    RunState.STOPPED: "warning",
+    RunState.COMPLETED: "success",
+    RunState.CONVERGED: "success",
+    RunState.DIVERGED: "error",
+    RunState.FAILED: "error",
+}
+
+
+class StatusLine(Static):
+    """Word and colour of the state; what does not fit is left out from the right."""
+
+    def show(self, session: Session) -> None:
+        """Bring the line up to date."""
+        variables = self.app.theme_variables
+        colour = variables.get(_COLOURS[session.state], variables["foreground"])
+        muted = variables.get("muted", variables["foreground"])
+        left = Text.assemble((" tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))
+        left.no_wrap, left.overflow = True, "ellipsis"
+        parts = [Text.assemble(("● ", colour), (session.state.value, f"bold {colour}"))]
+        if latest := session.history.latest:
+            parts.append(Text(f"epoch {latest.epoch:,}/{session.experiment.training.epochs:,}"))
+        if session.epochs_per_second:
+            parts.append(Text(f"{count(session.epochs_per_second)} epochs/s", muted))
+        if session.started:
+            parts.append(Text(f"{session.started.device} · {session.started.gradient}", muted))
+        width = self.size.width - left.cell_len - 1
+        while len(parts) > 1 and sum(part.cell_len + 3 for part in parts) > width:
+            parts.pop()
+        line = Table.grid(expand=True)
+        line.add_column(ratio=1)
+        line.add_column(justify="right", no_wrap=True)
+        line.add_row(left, Text("   ").join(parts) + Text(" "))
+        self.update(line)

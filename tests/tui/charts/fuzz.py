@@ -1,6 +1,5 @@
 """Draws charts of the worst data there is, in a process of its own: python -W error -m tests.tui.charts.fuzz CASES."""
 
-import json
 import resource
 import sys
 from random import Random
@@ -77,10 +76,15 @@ def chart(random: Random, width: int, height: int) -> Text:
     return message_chart(random.choice(("", "press s", "數據 " * 50, "one\n\ntwo\tthree")), width, height, PALETTE)
 
 
+MEMORY = 4 * 2**30
+"""Address space in bytes: plotext takes more for a single point far outside its limits."""
+
+
 def main(cases: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for case in range(cases):
         random = Random(case)  # noqa: S311 - the same cases every time, no secrets
-        widest, highest = (200, 60) if random.random() < 0.2 else (50, 14)
+        widest, highest = (200, 60) if random.random() < 0.1 else (50, 14)
         width, height = random.randint(0, widest), random.randint(0, highest)
         try:
             drawn = chart(random, width, height)
@@ -89,7 +93,7 @@ def main(cases: int) -> None:
             raise
         if not has_size(drawn, width, height):
             raise AssertionError(f"case {case} is not {width}×{height}:\n{drawn.plain}")
-    sys.stdout.write(json.dumps({"cases": cases, "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+    sys.stdout.write(f"{cases} charts drawn")
 
 
 if __name__ == "__main__":

@@ -77,10 +77,10 @@ def test_settings_and_exceptions_left_in_plotext_do_not_reach_the_next_drawing()
     plotext.terminal.limit(True, True)
     figure.plot_size(5, 5).title("left behind").theme("retro")
     figure.subplots(2, 2)
-    figure.ruler("y").scale("log").lim(1, 3)
-    figure.draw(figure.signal([1, 2], [1, 2]).label("left behind"))
+    figure.draw(figure.signal([1, 2], [-1, 0]).label("left behind"))
+    figure.ruler("y").scale("log")
     with pytest.raises(ValueError, match="math domain"):
-        figure.subplot(1, 1).draw(figure.signal([1, 2], [-1, 0])).ruler("y").scale("log").lim(-1, 3) and figure.build()
+        figure.build()
     _plotted.cache_clear()
 
     assert shown(braille(10, 4, ends, line)) == before

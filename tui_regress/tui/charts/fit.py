@@ -62,7 +62,7 @@ def fit_chart(
         frame.scatter(places, palette.points)
     if line and not seen:
         gone = "outside the chart" if np.isfinite(line[1]).any() else "not finite"
-        frame.note(*frame.middle, (f"the model is {gone}", gone), palette.mark)
+        frame.note((f"the model is {gone}", gone), palette.mark)
     return frame.text()
 
 
@@ -96,5 +96,5 @@ def predicted_chart(actual: FloatArray, predicted: FloatArray, width: int, heigh
     for beyond, arrow in ((known & (predicted > high), "▲"), (known & (predicted < low), "▼")):
         frame.scatter(frame.places(actual[beyond], predicted[beyond]), palette.mark, arrow)
     if np.isnan(predicted).any():
-        frame.note(*frame.middle, ("predictions are not finite", "not finite"), palette.mark)
+        frame.note(("predictions are not finite", "not finite"), palette.mark)
     return frame.text()

@@ -125,16 +125,17 @@ class Frame:
         _, row = self._cell(self._x.low, y)
         self._canvas.write(self._left, row, "╌" * self._columns, style)
 
-    def note(self, x: float, y: float, wordings: Sequence[str], style: str) -> None:
-        """Write one of ``wordings`` beside (x, y), an early one that covers little; none if the area is too small."""
-        column, row = self._cell(x, y)
+    def note(self, wordings: Sequence[str], style: str, beside: tuple[float, float] | None = None) -> None:
+        """Write one of ``wordings``, an early one that covers little, near a place or the middle, if there is room."""
+        middle = (self._x.low + self._x.high) / 2, (self._y.low + self._y.high) / 2
+        column, row = self._cell(*(beside or middle))
         places = []
         for choice, wording in enumerate(wordings):
             length = cell_len(wording)
             last = self._columns - length
-            beside = [start for start in (column - 1 - length, column + 2) if 0 <= start <= last]
-            across = [min(max(0, column - length // 2), last)] * (last >= 0 and not beside)
-            for start in beside + across:
+            sides = [start for start in (column - 1 - length, column + 2) if beside and 0 <= start <= last]
+            across = [min(max(0, column - length // 2), last)] * (last >= 0 and not sides)
+            for start in sides + across:
                 before = int(start > 0)
                 for line in range(self._top, self._top + self._rows):
                     covered = self._canvas.filled(self._left + start - before, line, before + length + 1)
@@ -143,11 +144,6 @@ class Frame:
         if places:
             *_, choice, start, line = min(places)
             self._canvas.write(self._left + start, line, wordings[choice], style)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """The place in the middle of the area."""
-        return (self._x.low + self._x.high) / 2, (self._y.low + self._y.high) / 2
 
     def text(self) -> Text:
         """The chart."""
@@ -204,7 +200,7 @@ class Frame:
             self._canvas.write(self._left + column, row, "┬", self.palette.muted)
             self._canvas.write(start, row + 1, label, self.palette.text)
         name = _shortened(name, self._columns // 3)
-        if name and self._columns >= 24:
+        if name and self._columns >= 15:
             self._canvas.write(self._canvas.width - cell_len(name) - 1, row, f" {name}", self.palette.text)
 
     def _x_labels(self) -> list[tuple[int, int, str]]:
@@ -221,7 +217,7 @@ class Frame:
         return []
 
     def _draw_head(self, name: str, legend: Sequence[tuple[str, str, str]]) -> None:
-        name = _shortened(name, self._canvas.width // 3)
+        name = _shortened(name, self._canvas.width // 2)
         self._canvas.write(max(0, self._left - 1 - cell_len(name)), 0, name, self.palette.text)
         column = self._canvas.width
         for sample, label, style in reversed(legend):
@@ -231,7 +227,7 @@ class Frame:
                 return
             self._canvas.write(column, 0, entry, self.palette.text)
             self._canvas.write(column, 0, sample, style)
-            column -= 3
+            column -= 2
 
 
 def message_chart(text: str, width: int, height: int, palette: Palette, style: str | None = None) -> Text:

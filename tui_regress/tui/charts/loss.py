@@ -70,7 +70,7 @@ def loss_chart(
     for gap in reversed(gaps):
         _draw_end(frame, losses, first_epoch, gap, y_axis, first=gap == gaps[0])
     for shown in marks:
-        frame.note(shown.epoch, y_axis.high, (shown.label, f"epoch {shown.epoch}"), palette.mark)
+        frame.note((shown.label, f"epoch {shown.epoch}"), palette.mark, (shown.epoch, y_axis.high))
     return frame.text()
 
 
@@ -83,7 +83,7 @@ def _draw_end(frame: Frame, losses: FloatArray, first_epoch: int, gap: int, axis
     if first:
         epoch = first_epoch + gap
         wordings = (f"not finite from epoch {epoch}", f"not finite, epoch {epoch}", "not finite")
-        frame.note(epoch, height, wordings, frame.palette.mark)
+        frame.note(wordings, frame.palette.mark, (epoch, height))
 
 
 def _loss_axis(losses: FloatArray, *, log: bool) -> Axis:

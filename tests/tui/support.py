@@ -52,11 +52,14 @@ class StillRunner(Runner):
         self.trained.append(run_id)
 
 
-def made_up_block(losses: list[float], parameters: list[list[float]], first: int = 0, lr: float = 0.01) -> Block:
+def made_up_block(
+    losses: list[float], parameters: list[list[float]], first: int = 0, lr: float = 0.01, score: float | None = None
+) -> Block:
     """Consecutive records whose numbers nobody computed."""
     values = np.asarray(parameters, dtype=np.float64)
     loss = np.asarray(losses, dtype=np.float64)
-    return Block(first, values, -values / 100, loss, loss, np.full(len(loss), lr))
+    scores = loss if score is None else np.full(len(loss), score)
+    return Block(first, values, -values / 100, loss, scores, np.full(len(loss), lr))
 
 
 def started(names: tuple[str, ...] = ("w[x]", "b"), rows: int = 5) -> Started:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from textual.widgets import Input, Select
 
 from tests.tui.support import made_up_block, until
 from tui_regress.engine.events import Block
-from tui_regress.experiment import Experiment, builtin, override
+from tui_regress.experiment import Experiment, builtin, dumps, load, override
 from tui_regress.tui import messages
 from tui_regress.tui.app import LabApp
 from tui_regress.tui.screens.help import HelpScreen
 from tui_regress.tui.screens.open import OpenScreen
 from tui_regress.tui.screens.quit import QuitScreen
+from tui_regress.tui.screens.save import SaveScreen
 from tui_regress.tui.session import RunState
 from tui_regress.tui.settings import value_of
 from tui_regress.tui.widgets.form import Field, Form
@@ -268,9 +270,9 @@ async def test_views_maximise_axis_and_theme_keys() -> None:
         await pilot.press("t")
         assert app.theme == "lab-light"
         await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help")
         await pilot.press("escape")
-        assert app.screen is app.lab
+        await until(pilot, lambda: app.screen is app.lab, "the lab")
 
 
 @pytest.mark.parametrize("size", [(20, 6), (40, 12), (80, 24), (100, 30), (120, 40), (250, 70)])
@@ -297,3 +299,60 @@ async def test_no_record_is_ever_lost(monkeypatch: pytest.MonkeyPatch) -> None:
         await pilot.press("s")
         await state(app, pilot, RunState.COMPLETED)
         assert [record for block in received for record in range(block.first, block.last + 1)] == list(range(1001))
+
+
+async def test_a_saved_model_opens_again_and_predicts_the_same(tmp_path: Path) -> None:
+    async with running("cpu-line") as (app, pilot):
+        await pilot.press("s")
+        await state(app, pilot, RunState.COMPLETED)
+        trained = app.session.predictions[0].after
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SaveScreen), "the question where")
+        app.screen.query_one(Input).value = str(tmp_path / "line.pt")
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "line.toml").exists() and app.screen is app.lab, "the files")
+    reopened = LabApp(load(tmp_path / "line.toml"), tmp_path / "line.pt")
+    async with reopened.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: reopened.session.loaded is not None and reopened.session.dataset, "the model")
+        assert reopened.session.predictions[0].after == trained
+        assert trained == pytest.approx(23, abs=0.01)
+
+
+async def test_a_file_that_is_there_is_replaced_only_after_a_second_enter(tmp_path: Path) -> None:
+    (tmp_path / "line.pt").write_text("precious")
+    async with running("cpu-line") as (app, pilot):
+        await pilot.press("n")
+        await epochs(app, pilot, 1)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SaveScreen), "the question where")
+        app.screen.query_one(Input).value = str(tmp_path / "line.pt")
+        await pilot.press("enter")
+        assert (tmp_path / "line.pt").read_text() == "precious"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.lab, "the lab")
+        assert (tmp_path / "line.pt").read_bytes() != b"precious"
+
+
+async def test_a_damaged_model_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "line.pt").write_text("not a model")
+    (tmp_path / "line.toml").write_text(dumps(builtin("cpu-line")))
+    app = LabApp(builtin("cpu-line"), tmp_path / "line.pt")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "line.pt" in app.session.problems.get("", ""), "the sentence")
+
+
+async def test_a_table_opened_from_the_screen_asks_for_its_target_and_trains(tmp_path: Path) -> None:
+    table = tmp_path / "[red] rent.csv"
+    table.write_text("size,floor,rent\n" + "".join(f"{k},{k % 3},{2 * k + 1}\n" for k in range(1, 9)))
+    async with running("gentle-line") as (app, pilot):
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, OpenScreen), "the list")
+        app.screen.query_one("#path", Input).value = str(table)
+        app.screen.query_one("#path", Input).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.focused is app.screen.query_one("#target"), "the target field")
+        await pilot.press(*"rent", "enter")
+        await until(pilot, lambda: app.screen is app.lab and app.session.dataset, "the data")
+        assert app.session.names == ("w[size]", "w[floor]", "b")
+        await pilot.press("n")
+        await epochs(app, pilot, 1)

@@ -25,7 +25,7 @@ def test_every_field_shows_a_value_and_reads_it_back_as_the_same_experiment(name
     experiment = builtin(name)
     for setting in all_settings(experiment):
         value = value_of(experiment, setting.key)
-        read = value if setting.kind in ("choice", "switch") else from_text(to_text(value), setting)
+        read = value if setting.kind in ("choice", "switch") else from_text(to_text(value, setting), setting)
         assert override(experiment, {setting.key: read}) == experiment, setting.key
 
 

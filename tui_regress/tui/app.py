@@ -1,10 +1,10 @@
 """The dashboard as a Textual app. torch is never imported here: the first paint must not wait for it."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -18,7 +18,7 @@ from tui_regress.tui.themes import THEMES
 
 
 class LabApp(App[None]):
-    """One main screen over an experiment."""
+    """One main screen over an experiment; with ``model``, a saved one, its parameters are shown."""
 
     TITLE = "tui-regress"
     CSS_PATH = "styles.tcss"
@@ -27,18 +27,18 @@ class LabApp(App[None]):
     def __init__(
         self,
         experiment: Experiment,
-        parameters: NDArray[np.float64] | None = None,
+        model: Path | None = None,
         *,
         theme: str = "dark",
         runner: type[Runner] = Runner,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         for known in THEMES.values():
             self.register_theme(known)
         self.theme = THEMES[theme].name
-        self.session = Session(experiment)
-        self.session.loaded = parameters
-        self.lab = LabScreen(self.session, runner)
+        self.session = Session(experiment, clock)
+        self.lab = LabScreen(self.session, runner, model)
 
     def on_mount(self) -> None:
         """Open the main screen."""

@@ -65,6 +65,14 @@ COMMANDS = (
     Command("3", "view('fit')", "fit", "To the data and the fitted line", "View", footer=False),
     Command("4", "view('parameters')", "parameters", "To the parameters and predictions", "View", footer=False),
     Command("t", "toggle_theme", "theme", "Light or dark", "View", footer=False),
+    Command(
+        "escape",
+        "leave_field",
+        "leave the field",
+        "From a field back to the keys; from a dialog back",
+        "Program",
+        "esc",
+    ),
     Command("question_mark", "help", "help", "What the keys do and how to read the screen", "Program", "?"),
     Command("q", "quit", "quit", "Leave; asks first while training", "Program"),
 )

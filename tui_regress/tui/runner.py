@@ -12,8 +12,7 @@ from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Started, Verdict
 from tui_regress.engine.objective import check_fit, exact_solution, initial_parameters
 from tui_regress.experiment import Experiment
-from tui_regress.problems import ExperimentError, InputError
-from tui_regress.text import printable
+from tui_regress.problems import ExperimentError, describe
 from tui_regress.tui import messages
 
 log = logging.getLogger(__name__)
@@ -92,11 +91,3 @@ class Runner:
             failure = describe(error)
         finally:
             self._post(messages.RunEnded(run_id, ended, failure))
-
-
-def describe(error: Exception) -> str:
-    """``error`` in one sentence for a person: its own words if it was written for one, else with its type."""
-    if isinstance(error, InputError):
-        return str(error)
-    first_line = str(error).strip().partition("\n")[0]
-    return printable(f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__)

@@ -201,7 +201,7 @@ class Session:
         """The run's last word."""
         self.ended, self.failure = ended, failure
         self.state = RunState[ended.status.upper()] if ended else RunState.FAILED
-        if ended and ended.seconds > 0 and not self.epochs_per_second:
+        if ended and ended.seconds > 0:
             self.epochs_per_second = ended.epoch / ended.seconds
 
     # -- what there is to see

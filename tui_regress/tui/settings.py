@@ -31,6 +31,9 @@ class Setting:
     help: str
     choices: tuple[str, ...] = ()
     placeholder: str = ""
+    """Stands in the empty field of a setting that may be left out."""
+    zero: str = ""
+    """The word that stands for 0."""
     wide: bool = False
     """Takes a line of its own; others share it with a neighbour."""
 
@@ -85,9 +88,7 @@ def model_settings(experiment: Experiment) -> list[Setting]:
     fields += [
         Setting("optimizer.weight_decay", "Decay", "number", "Weight decay: pulls the parameters towards 0"),
         Setting("training.epochs", "Epochs", "integer", "Passes over the data"),
-        Setting(
-            "training.batch_size", "Batch", "integer", "Rows per step; empty or 0: all of them", placeholder="full"
-        ),
+        Setting("training.batch_size", "Batch", "integer", "Rows per step; full or 0: all of them", zero="full"),
         Setting("training.shuffle", "Shuffle", "switch", "A new order of the rows each epoch"),
         Setting("training.seed", "Seed", "integer", "Of the first parameters and the order of the rows"),
         Setting("training.gradient", "Gradient", "choice", "How it is computed", _choices(Training, "gradient")),
@@ -120,11 +121,13 @@ def value_of(experiment: Experiment, key: str) -> Any:
     return config.tag if name == config.tag_field else getattr(struct, name)
 
 
-def to_text(value: Any) -> str:
+def to_text(value: Any, setting: Setting | None = None) -> str:
     """A setting's value as its field shows it."""
     if value is None:
         return ""
-    if isinstance(value, tuple):
+    if setting and setting.zero and value == 0:
+        return setting.zero
+    if isinstance(value, list | tuple):
         return ", ".join(to_text(item) for item in value)
     if isinstance(value, float):
         return f"{value:.15g}"
@@ -139,6 +142,8 @@ def from_text(text: str, setting: Setting) -> Any:
     text = text.strip()
     if not text and setting.placeholder:
         return None
+    if setting.zero and text.lower() == setting.zero:
+        return 0
     try:
         match setting.kind:
             case "integer":

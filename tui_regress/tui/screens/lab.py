@@ -1,19 +1,23 @@
 """The main screen: settings on the left, what training does on the right."""
 
+import asyncio
+from pathlib import Path
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Tab, Tabs
+from textual.widgets import Footer, Input, Tab, Tabs
 
 from tui_regress.engine.devices import DeviceInfo
+from tui_regress.problems import InputError
 from tui_regress.tui import messages
 from tui_regress.tui.commands import COMMANDS
 from tui_regress.tui.conductor import Conductor
 from tui_regress.tui.runner import Runner
 from tui_regress.tui.screens.help import HelpScreen
-from tui_regress.tui.screens.open import Opened, OpenScreen
+from tui_regress.tui.screens.open import Opened, OpenScreen, open_file
 from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
 from tui_regress.tui.screens.save import SaveScreen
 from tui_regress.tui.session import RunState, Session
@@ -21,7 +25,7 @@ from tui_regress.tui.settings import data_settings, model_settings
 from tui_regress.tui.widgets.banner import Banner
 from tui_regress.tui.widgets.device_pane import DevicePane
 from tui_regress.tui.widgets.fit_pane import FitPane
-from tui_regress.tui.widgets.form import Form
+from tui_regress.tui.widgets.form import Field, Form
 from tui_regress.tui.widgets.loss_pane import LossPane
 from tui_regress.tui.widgets.parameters_pane import ParametersPane
 from tui_regress.tui.widgets.run_pane import RunPane
@@ -30,6 +34,8 @@ from tui_regress.tui.widgets.status_line import StatusLine
 FRAMES_PER_SECOND = 12
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
+PATIENCE_WITH_TORCH = 0.3
+"""Seconds the first paint has for itself before torch, two seconds of importing, competes with it."""
 VIEWS = ("setup", "loss", "fit", "parameters")
 """What the digits and, in narrow terminals, the tabs lead to."""
 
@@ -41,13 +47,15 @@ class LabScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (116, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (34, "-high")]
 
-    def __init__(self, session: Session, runner: type[Runner] = Runner) -> None:
+    def __init__(self, session: Session, runner: type[Runner] = Runner, model: Path | None = None) -> None:
         super().__init__()
         self.session = session
         self.devices: tuple[DeviceInfo, ...] | None = None
         self._runner = runner(self.post_message)
         self._conductor = Conductor(session, self._runner)
-        self._dirty = False
+        self._model = model
+        self.dirty = False
+        """Records have come that no frame has shown yet."""
         self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -73,7 +81,9 @@ class LabScreen(Screen[None]):
         self.action_view("loss")
         await self._experiment_changed()
         self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
-        self.call_after_refresh(self._runner.survey_devices)
+        if self._model is not None:
+            self.run_worker(self._open_model(self._model))
+        self.set_timer(PATIENCE_WITH_TORCH, self._runner.survey_devices)
 
     # -- what threads say
 
@@ -99,7 +109,7 @@ class LabScreen(Screen[None]):
 
     def on_epochs_completed(self, message: messages.EpochsCompleted) -> None:
         """New records: kept now, drawn with the next frame."""
-        self._dirty |= self._conductor.epochs_completed(message)
+        self.dirty |= self._conductor.epochs_completed(message)
 
     def on_divergence_found(self, message: messages.DivergenceFound) -> None:
         """The monitor has a verdict."""
@@ -230,6 +240,10 @@ class LabScreen(Screen[None]):
         del parameters
         session = self.session
         match action:
+            case "leave_field":
+                return isinstance(self.focused, Input)
+            case "lower_lr" | "raise_lr":
+                return not isinstance(self.focused, Input)
             case "start":
                 return True if session.can_start or session.state is RunState.PAUSED else None
             case "pause":
@@ -248,9 +262,15 @@ class LabScreen(Screen[None]):
                 return not session.state.active
         return True
 
-    def key_escape(self) -> None:
+    def action_leave_field(self) -> None:
         """One layer back: from a field to the keys."""
         self.set_focus(None)
+
+    def focus_setting(self, key: str) -> None:
+        """Put the cursor into the field of the dotted setting ``key``."""
+        for field in self.query(Field):
+            if field.setting.key == key:
+                field.control.focus()
 
     def redraw(self) -> None:
         """Everything again, in the colours of the theme."""
@@ -292,8 +312,8 @@ class LabScreen(Screen[None]):
         await self.query_one(DevicePane).show(experiment, self.devices)
 
     def _frame(self) -> None:
-        if self._dirty:
-            self._dirty = False
+        if self.dirty:
+            self.dirty = False
             self._show_progress()
 
     def _show_progress(self) -> None:
@@ -308,13 +328,22 @@ class LabScreen(Screen[None]):
     def _refresh_all(self) -> None:
         """What changes with the state."""
         session = self.session
-        self._dirty = False
+        self.dirty = False
         self._show_progress()
         self.query_one(Banner).show(session)
         for form in self.query(Form):
             form.show_problems(session.problems)
             form.freeze("optimizer.lr", session.state.active)
         self.refresh_bindings()
+
+    async def _open_model(self, path: Path) -> None:
+        try:
+            opened = await asyncio.to_thread(open_file, str(path), None)
+        except InputError as error:
+            self.session.problems[""] = str(error)
+            self._refresh_all()
+        else:
+            await self._opened(opened)
 
     async def _opened(self, opened: Opened | None) -> None:
         if opened is not None:

@@ -4,6 +4,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from tui_regress.text import printable
+from tui_regress.tui.numbers import short
 from tui_regress.tui.session import RunState, Session
 
 
@@ -34,7 +35,7 @@ def describe(session: Session) -> tuple[str, str]:
         case RunState.DIVERGED if session.verdict:
             return "It explodes.", session.verdict.message
         case RunState.STOPPED | RunState.COMPLETED | RunState.CONVERGED if session.ended:
-            return session.state.value.capitalize() + ".", session.ended.reason
+            return session.state.value.capitalize() + ".", f"{session.ended.reason} {_least(session)}"
         case RunState.LOADING:
             return "Loading.", "torch and the data are on their way; training starts by itself."
     if session.verdict:
@@ -46,3 +47,15 @@ def describe(session: Session) -> tuple[str, str]:
         notes = f"A saved model: its parameters and predictions are below; s trains it anew from the start. {notes}"
     about = " ".join(filter(None, (experiment.about, notes)))
     return printable(experiment.title or experiment.name), printable(about, 600)
+
+
+def _least(session: Session) -> str:
+    """How the loss compares with the least possible."""
+    latest, exact = session.history.latest, session.exact
+    if latest is None or exact is None:
+        return ""
+    loss = f"The loss is {short(latest.loss)}"
+    if exact.parameters is None:
+        return f"{loss} and would go on falling: no parameters are best."
+    least = 0.0 if exact.loss < 1e-12 * max(session.history.losses[0], 1.0) else exact.loss
+    return f"{loss}; the least possible is {short(least)}."

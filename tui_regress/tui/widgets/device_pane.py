@@ -1,5 +1,6 @@
 """Where training runs, and why it cannot run elsewhere."""
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -30,12 +31,12 @@ class DevicePane(Vertical):
         await self.query_one(Form).show(experiment, device_settings(usable))
         if devices is not None and devices != self._devices:
             self._devices = devices
-            lines = [
-                Text.assemble(
-                    ("● ", "bold") if device.usable else ("○ ", "dim"),
-                    device.name,
-                    ("  " + (device.title if device.usable else device.reason), "dim"),
-                )
-                for device in devices
-            ]
-            self.query_one("#device-list", Static).update(Text("\n").join(lines))
+            self.query_one("#device-list", Static).update(_listed(devices))
+
+
+def _listed(devices: tuple[DeviceInfo, ...]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for device in devices:
+        sign = Text("●", "bold") if device.usable else Text("○", "dim")
+        table.add_row(sign, Text(device.name), Text(device.title if device.usable else device.reason, "dim"))
+    return table

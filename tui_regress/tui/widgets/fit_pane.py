@@ -50,11 +50,13 @@ class FitPane(Widget, can_focus=True):
         if dataset.features > 1:
             return self._logit_chart(model, X, y, now, width, height)
         x = X[:, 0]
+        # The curve reaches as far as the experiment's predictions: there it has something to say.
+        reach = np.append(x, [point[0] for point in session.experiment.predict.at])
         return charts.fit_chart(
             x,
             y,
-            _curve(model, now, x),
-            _curve(model, exact, x),
+            _curve(model, session.parameters, reach),
+            _curve(model, exact, reach),
             width,
             height,
             colours,

@@ -45,7 +45,10 @@ class Field(Horizontal):
                 control = YesNo(value=bool(self._value), compact=True)
             case _:
                 control = Input(
-                    to_text(self._value), placeholder=setting.placeholder, compact=True, select_on_focus=False
+                    to_text(self._value, self.setting),
+                    placeholder=setting.placeholder,
+                    compact=True,
+                    select_on_focus=False,
                 )
         control.tooltip = setting.help
         yield control
@@ -65,8 +68,10 @@ class Field(Horizontal):
                     select.value = str(value)
                 case Checkbox() as checkbox:
                     checkbox.value = bool(value)
-                case Input() as entry if not entry.has_focus and to_text(self.read()) != to_text(value):
-                    entry.value = to_text(self._value)
+                case Input() as entry if not entry.has_focus and to_text(self.read(), self.setting) != to_text(
+                    value, self.setting
+                ):
+                    entry.value = to_text(self._value, self.setting)
 
     def read(self) -> Any:
         """The value in the control, as the experiment file would hold it."""

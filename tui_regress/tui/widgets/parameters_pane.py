@@ -121,7 +121,7 @@ def _true_parameters(session: Session) -> NDArray[np.float64] | None:
 def _details(session: Session, width: int) -> Group:
     parts: list[RenderableType] = []
     if session.exact and session.exact.note:
-        parts += [Text(session.exact.note, "italic"), ""]
+        parts += [Text.assemble(("exact  ", "dim"), session.exact.note), ""]
     if predictions := session.predictions:
         what = "P(1)" if isinstance(session.experiment.model, Logistic) else "prediction"
         headings = (what, "before", "→", "after") if width >= _ROOMY else ("at", "before", "after")

@@ -29,7 +29,7 @@ class StatusLine(Static):
         variables = self.app.theme_variables
         colour = variables.get(_COLOURS[session.state], variables["foreground"])
         muted = variables.get("muted", variables["foreground"])
-        left = Text.assemble((" tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))
+        left = Text.assemble(("tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))
         left.no_wrap, left.overflow = True, "ellipsis"
         parts = [Text.assemble(("● ", colour), (session.state.value, f"bold {colour}"))]
         if latest := session.history.latest:
@@ -38,11 +38,11 @@ class StatusLine(Static):
             parts.append(Text(f"{count(session.epochs_per_second)} epochs/s", muted))
         if session.started:
             parts.append(Text(f"{session.started.device} · {session.started.gradient}", muted))
-        width = self.size.width - left.cell_len - 1
+        width = self.content_size.width - left.cell_len
         while len(parts) > 1 and sum(part.cell_len + 3 for part in parts) > width:
             parts.pop()
         line = Table.grid(expand=True)
         line.add_column(ratio=1)
         line.add_column(justify="right", no_wrap=True)
-        line.add_row(left, Text("   ").join(parts) + Text(" "))
+        line.add_row(left, Text("   ").join(parts))
         self.update(line)

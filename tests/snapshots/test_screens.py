@@ -1,0 +1,185 @@
+"""What the screen looks like, on records nobody computed: update with ``pytest tests/snapshots --snapshot-update``."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.support import StillRunner, made_up_block, started, until
+from tui_regress.engine.events import Block, Ended, Verdict
+from tui_regress.experiment import builtin
+from tui_regress.tui import messages
+from tui_regress.tui.app import LabApp
+from tui_regress.tui.session import RunState
+
+Prepare = Callable[[Pilot[Any]], Awaitable[None]]
+Compare = Callable[..., bool]
+
+WIDE, NARROW = (120, 40), (80, 24)
+SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+
+EXPLODES = (
+    "Diverging since epoch 1: the loss grows ×1.87 per epoch. lr 0.1 is 118 % of the limit 0.0845 (2/λmax, λmax 23.66)."
+    " float32 would overflow at epoch 134. Try lr 0.0833 (fastest), or standardise x (limit 1.00)."
+)
+
+
+def converging(records: int) -> Block:
+    """A loss that falls by a factor, parameters that go with it."""
+    k = np.arange(records)
+    return made_up_block(list(44 * 0.98**k), [[2 - 2 * 0.99**i, 0.3 * 0.99**i] for i in range(records)])
+
+
+def exploding() -> Block:
+    return made_up_block([44.0, 82.0, 153.0, 286.0], [[0.0, 0.0], [4.4, 1.2], [-1.4, -0.4], [6.6, 1.8]], lr=0.1)
+
+
+def show(name: str, *, theme: str = "dark") -> LabApp:
+    app = LabApp(builtin(name), theme=theme, runner=StillRunner, clock=lambda: 0.0)
+    app.animation_level = "none"
+    return app
+
+
+def after(
+    *keys: str, run: Block | None = None, ended: Ended | None = None, names: tuple[str, ...] = ("w[x]", "b")
+) -> Prepare:
+    """Prepare a screen: start a made-up run, deliver its records and its end, press keys."""
+
+    async def prepare(pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, LabApp)
+        await until(pilot, lambda: app.session.dataset is not None and app.lab.devices is not None, "data")
+        if run is not None:
+            await pilot.press("s")
+            run_id = app.session.run_id
+            app.lab.post_message(messages.RunStarted(run_id, started(names)))
+            app.lab.post_message(messages.EpochsCompleted(run_id, run))
+            if ended is not None:
+                if ended.verdict is not None:
+                    app.lab.post_message(messages.DivergenceFound(run_id, ended.verdict))
+                app.lab.post_message(messages.RunEnded(run_id, ended))
+            wanted = RunState.RUNNING if ended is None else RunState[ended.status.upper()]
+            await until(pilot, lambda: app.session.state is wanted and not app.lab.dirty, wanted.value)
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause()
+
+    return prepare
+
+
+def completed(block: Block) -> Ended:
+    return Ended(
+        "completed", "All 1000 epochs are done.", block.last, float(block.loss[-1]), block.parameters[-1], None, 0.5
+    )
+
+
+def diverged(block: Block) -> Ended:
+    verdict = Verdict("rising", block.last, 1, 1.87, EXPLODES)
+    return Ended("diverged", EXPLODES, block.last, float(block.loss[-1]), block.parameters[-1], verdict, 0.1)
+
+
+@SIZES
+def test_idle(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=size, run_before=after())
+
+
+@SIZES
+def test_running(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=size, run_before=after(run=converging(413)))
+
+
+@SIZES
+def test_completed(snap_compare: Compare, size: tuple[int, int]) -> None:
+    block = converging(1001)
+    assert snap_compare(show("cpu-line"), terminal_size=size, run_before=after(run=block, ended=completed(block)))
+
+
+@SIZES
+def test_diverged(snap_compare: Compare, size: tuple[int, int]) -> None:
+    block = exploding()
+    assert snap_compare(show("exploding-line"), terminal_size=size, run_before=after(run=block, ended=diverged(block)))
+
+
+def test_the_end_of_the_finite_line_is_marked(snap_compare: Compare) -> None:
+    losses = [44.0 * 1.8665**k for k in range(134)] + [float("inf")] * 20
+    block = made_up_block(losses, [[0.5 * 1.3**k, 0.1] for k in range(154)], lr=0.1)
+    assert snap_compare(show("exploding-line"), terminal_size=WIDE, run_before=after(run=block))
+
+
+@SIZES
+def test_logistic(snap_compare: Compare, size: tuple[int, int]) -> None:
+    block = made_up_block(
+        [2.08 * 0.999**k for k in range(501)], [[0.002 * k, -0.005 * k] for k in range(501)], score=2 / 3
+    )
+    assert snap_compare(show("pass-or-fail"), terminal_size=size, run_before=after("3", run=block))
+
+
+def test_several_features(snap_compare: Compare) -> None:
+    block = made_up_block(
+        [14.0, 0.02, 1e-4, 1e-4], [[0.0, 0.0, 0.0], [1.9, -3.2, 4.1], [2.0, -3.4, 4.2], [2.0, -3.4, 4.2]]
+    )
+    ready = after(run=block, names=("w[x1]", "w[x2]", "b"))
+    assert snap_compare(show("d2l-concise"), terminal_size=WIDE, run_before=ready)
+
+
+def test_single_samples(snap_compare: Compare) -> None:
+    block = made_up_block([4.67, 2.5, 1.4], [[1.0], [1.26], [1.45]])
+    assert snap_compare(show("per-sample"), terminal_size=WIDE, run_before=after(run=block, names=("w[x]",)))
+
+
+@SIZES
+def test_invalid_field(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=size, run_before=_with_a_wrong_rate())
+
+
+def _with_a_wrong_rate() -> Prepare:
+    ready = after("1")
+
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await ready(pilot)
+        app = pilot.app
+        assert isinstance(app, LabApp)
+        app.lab.focus_setting("optimizer.lr")
+        await pilot.press("end", *["backspace"] * 4, "minus", "1")
+        await until(pilot, lambda: app.session.problems, "the problem")
+        await pilot.pause()
+
+    return prepare
+
+
+@SIZES
+def test_help(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=size, run_before=after("question_mark"))
+
+
+@SIZES
+def test_open(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=size, run_before=after("o"))
+
+
+def test_the_question_before_quitting(snap_compare: Compare) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=WIDE, run_before=after("q", run=converging(413)))
+
+
+@SIZES
+def test_light_theme(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = show("gentle-line", theme="light")
+    assert snap_compare(app, terminal_size=size, run_before=after(run=converging(413)))
+
+
+def test_settings_in_a_narrow_terminal(snap_compare: Compare) -> None:
+    assert snap_compare(show("d2l-concise"), terminal_size=NARROW, run_before=after("1"))
+
+
+def test_parameters_in_a_narrow_terminal(snap_compare: Compare) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=NARROW, run_before=after("4", run=converging(413)))
+
+
+def test_medium_terminal(snap_compare: Compare) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=(100, 30), run_before=after(run=converging(413)))
+
+
+def test_a_terminal_too_small_for_anything_still_shows_the_state(snap_compare: Compare) -> None:
+    assert snap_compare(show("gentle-line"), terminal_size=(20, 6), run_before=after(run=converging(413)))

@@ -1,0 +1,167 @@
+"""What a backend is, and the course of an epoch that those of this project share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.engine.chunks import CHUNK
+from tui_regress.engine.control import Stop
+from tui_regress.engine.events import Block
+from tui_regress.engine.objective import initial_parameters
+from tui_regress.experiment import Experiment
+
+Breathe = Callable[[], None]
+"""Called often between steps, never inside one: lets other threads run, may wait, may raise Stop."""
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that changes during a run; a backend adds its parameters, their last evaluation and its optimizer."""
+
+    lr: float
+    """Learning rate of the epochs to come."""
+    order: np.random.Generator
+    """Of the rows in shuffled minibatches."""
+    epoch: int = 0
+    """Epochs completed."""
+
+
+S = TypeVar("S", bound=State)
+
+
+class Sliceable(Protocol):
+    """An array: all that is asked of it here."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Self: ...
+
+
+A = TypeVar("A", bound=Sliceable)
+
+
+class Backend(Protocol[S]):
+    """One way to compute the gradient and run epochs. It never changes itself: what changes is in the state."""
+
+    name: ClassVar[str]
+
+    def start(self) -> S:
+        """A new state at record 0. Every start of the same backend leads to the same numbers."""
+
+    def record(self, state: S) -> Block:
+        """The record of ``state`` as it is: a block of one."""
+
+    def advance(self, state: S, epochs: int, breathe: Breathe) -> Block:
+        """Run ``epochs`` epochs, changing ``state``; their records.
+
+        Where ``breathe`` raises Stop, the records of the epochs completed until then, maybe none, and ``state`` is of
+        no more use.
+        """
+
+
+class Descent(ABC, Generic[S, A]):
+    """A backend that steps through the rows, which are arrays of type A."""
+
+    name: ClassVar[str]
+
+    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
+        self.experiment = experiment
+        self.model = experiment.model
+        self.rows = dataset.rows
+        self.features = dataset.features
+        self._batch_size = min(experiment.training.batch_size or dataset.rows, dataset.rows)
+
+    @abstractmethod
+    def _state(self, theta: FloatArray, order: np.random.Generator) -> S:
+        """A new state at the parameters ``theta``, shape (p,), evaluated nowhere yet."""
+
+    @abstractmethod
+    def _step(self, state: S) -> None:
+        """Let the optimizer take one step along the gradient in ``state``."""
+
+    @abstractmethod
+    def _differentiate(self, state: S, rows: tuple[A, A]) -> None:
+        """Put the gradient of the loss over ``rows`` (X, y), those of a minibatch, into ``state``."""
+
+    @abstractmethod
+    def _evaluate(self, state: S, breathe: Breathe) -> None:
+        """Put loss, gradient and score over all rows into ``state``."""
+
+    @abstractmethod
+    def _rows(self, which: slice | NDArray[np.int64]) -> tuple[A, A]:
+        """X and y of some rows, in that order."""
+
+    @abstractmethod
+    def _values(self, state: S) -> A:
+        """A copy of parameters, gradient, loss and score of ``state``: shape (2p + 2,)."""
+
+    @abstractmethod
+    def _stack(self, values: Sequence[A]) -> FloatArray:
+        """``values`` as rows: shape (k, 2p + 2)."""
+
+    def start(self) -> S:
+        """See :class:`Backend`."""
+        seed = self.experiment.training.seed
+        theta = initial_parameters(self.model, self.features, seed)
+        state = self._state(theta, np.random.default_rng(seed))
+        self._evaluate(state, breathe=lambda: None)
+        return state
+
+    def record(self, state: S) -> Block:
+        """See :class:`Backend`."""
+        return self._block(state, [self._values(state)])
+
+    def advance(self, state: S, epochs: int, breathe: Breathe) -> Block:
+        """See :class:`Backend`."""
+        values: list[A] = []
+        with suppress(Stop):
+            for _ in range(epochs):
+                self._epoch(state, breathe)
+                self._evaluate(state, breathe)
+                state.epoch += 1
+                values.append(self._values(state))
+                breathe()
+        return self._block(state, values)
+
+    def _epoch(self, state: S, breathe: Breathe) -> None:
+        if self._batch_size == self.rows:
+            # The evaluation at the last record was over the very rows of this step: its gradient is still there.
+            self._step(state)
+            return
+        for rows in self._batches(state.order):
+            self._differentiate(state, rows)
+            self._step(state)
+            breathe()
+
+    def _batches(self, order: np.random.Generator) -> Iterator[tuple[A, A]]:
+        """The minibatches of one epoch, the last one maybe short.
+
+        They are slices of one permutation, drawn here and nowhere else: every backend sees the rows in the same order.
+        Rows are gathered for many small batches at once, but never for the whole epoch.
+        """
+        size = self._batch_size
+        permutation = order.permutation(self.rows) if self.experiment.training.shuffle else None
+        many = size * max(1, CHUNK // (size * self.features))
+        for first in range(0, self.rows, many):
+            some = slice(first, first + many)
+            X, y = self._rows(some if permutation is None else permutation[some])
+            for start in range(0, len(X), size):
+                yield X[start : start + size], y[start : start + size]
+
+    def _block(self, state: S, values: Sequence[A]) -> Block:
+        """The records with these ``values``, the last of which is the one of ``state.epoch``."""
+        p = self.features + self.model.bias
+        table = self._stack(values) if values else np.empty((0, 2 * p + 2))
+        return Block(
+            first=state.epoch + 1 - len(values),
+            parameters=table[:, :p],
+            gradient=table[:, p : 2 * p],
+            loss=table[:, -2],
+            score=table[:, -1],
+            lr=np.full(len(values), state.lr),
+        )

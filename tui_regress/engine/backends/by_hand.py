@@ -1,0 +1,77 @@
+"""The backend "numpy": gradient and update written out by hand. It knows stochastic gradient descent only."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.engine import objective
+from tui_regress.engine.backends import base
+from tui_regress.engine.objective import Floats
+from tui_regress.experiment import Experiment, Sgd
+
+
+@dataclass(slots=True, kw_only=True)
+class State(base.State):
+    """Parameters, what was last computed at them, and the momentum."""
+
+    theta: Floats
+    """Shape (p,)."""
+    gradient: Floats
+    """Shape (p,): over all rows, between the steps of an epoch over the last minibatch."""
+    loss: float = math.nan
+    score: float = math.nan
+    velocity: Floats | None = None
+    """Shape (p,): the running sum of gradients; None before the first step."""
+
+
+class ByHand(base.Descent[State, Floats]):
+    """Everything in NumPy, in the run's precision. ``optimizer`` is that of ``experiment``."""
+
+    name: ClassVar[str] = "numpy"
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, optimizer: Sgd) -> None:
+        super().__init__(experiment, dataset)
+        self._sgd = optimizer
+        self._dtype = np.dtype(experiment.device.dtype)
+        with np.errstate(over="ignore"):
+            self._X, self._y = dataset.X.astype(self._dtype), dataset.y.astype(self._dtype)
+
+    def _state(self, theta: FloatArray, order: np.random.Generator) -> State:
+        with np.errstate(over="ignore"):
+            start = theta.astype(self._dtype)
+        return State(self._sgd.lr, order, theta=start, gradient=np.zeros_like(start))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _step(self, state: State) -> None:
+        sgd, gradient = self._sgd, state.gradient
+        if sgd.weight_decay:
+            gradient = gradient + sgd.weight_decay * state.theta
+        if sgd.momentum:
+            if state.velocity is None:
+                state.velocity = gradient
+            else:
+                state.velocity = sgd.momentum * state.velocity + (1 - sgd.dampening) * gradient
+            gradient = gradient + sgd.momentum * state.velocity if sgd.nesterov else state.velocity
+        state.theta = state.theta - state.lr * gradient
+
+    def _differentiate(self, state: State, rows: tuple[Floats, Floats]) -> None:
+        total = objective.sums(self.model, state.theta, *rows)
+        state.gradient = objective.reduce(self.model, total).gradient
+
+    def _evaluate(self, state: State, breathe: base.Breathe) -> None:
+        found = objective.evaluate(self.model, state.theta, self._X, self._y, breathe)
+        state.loss, state.gradient, state.score = found
+
+    def _rows(self, which: slice | NDArray[np.int64]) -> tuple[Floats, Floats]:
+        return self._X[which], self._y[which]
+
+    def _values(self, state: State) -> Floats:
+        return np.concatenate((state.theta, state.gradient, [state.loss, state.score]))
+
+    def _stack(self, values: Sequence[Floats]) -> FloatArray:
+        return np.array(values, dtype=np.float64).reshape(len(values), -1)

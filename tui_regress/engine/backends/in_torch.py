@@ -1,0 +1,83 @@
+"""What the backends in torch share."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.engine.backends import base
+from tui_regress.engine.chunks import chunks
+from tui_regress.engine.events import Block
+from tui_regress.engine.optimizers import set_lr
+from tui_regress.experiment import Experiment
+
+
+@dataclass(slots=True, kw_only=True)
+class State(base.State):
+    """A state with an optimizer of torch's, which holds the parameters and what it has gathered of their gradients."""
+
+    optimizer: torch.optim.Optimizer
+
+
+S = TypeVar("S", bound=State)
+
+_WORTH_THREADS = 2**15
+"""Numbers of X in a step below which torch computes in one thread. Most of it does so anyway; but the cross-entropy
+calls for all threads even for three rows, and waiting for them takes milliseconds where the other cores are busy."""
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class TorchDescent(base.Descent[S, Tensor]):
+    """Descent over rows that lie on a device of torch's, in the run's precision."""
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, device: str) -> None:
+        super().__init__(experiment, dataset)
+        self._dtype, self._device = getattr(torch, experiment.device.dtype), device
+        self._threads = 1 if self._batch_size * self.features < _WORTH_THREADS else torch.get_num_threads()
+        self._X, self._y = self._prepared(dataset)
+        self._chunks = [self._rows(rows) for rows in chunks(self.rows, self.features)]
+
+    @abstractmethod
+    def _prepared(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
+        """X and y in the form in which this backend takes them."""
+
+    def start(self) -> S:
+        """See :class:`base.Backend`."""
+        with _threads(self._threads):
+            return super().start()
+
+    def advance(self, state: S, epochs: int, breathe: base.Breathe) -> Block:
+        """See :class:`base.Backend`."""
+        with _threads(self._threads):
+            return super().advance(state, epochs, breathe)
+
+    def _tensor(self, array: FloatArray) -> Tensor:
+        return torch.tensor(array, dtype=self._dtype, device=self._device)
+
+    def _rows(self, which: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        index = which if isinstance(which, slice) else torch.from_numpy(which).to(self._device)
+        return self._X[index], self._y[index]
+
+    def _step(self, state: S) -> None:
+        set_lr(state.optimizer, state.lr)
+        state.optimizer.step()
+
+    def _stack(self, values: Sequence[Tensor]) -> FloatArray:
+        # One copy off the device for the whole block: no step waits for a device to answer.
+        return torch.stack(list(values)).cpu().double().numpy()

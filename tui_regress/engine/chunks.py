@@ -1,0 +1,21 @@
+"""Rows in portions, so that memory and the wait for an answer do not grow with the data."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tui_regress.data.dataset import FloatArray
+
+CHUNK = 2**20
+"""Numbers of X handled at once: small enough for the cache, large enough to hide the overhead."""
+
+
+def chunks(rows: int, columns: int, least: int = 1) -> Iterator[slice]:
+    """Slices that cover ``rows`` rows in order, each of about CHUNK numbers and of ``least`` rows or more."""
+    step = max(CHUNK // columns, least)
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def design(X: FloatArray, bias: bool) -> FloatArray:
+    """[X 1] with a bias, else X: shape (n, p) for X of shape (n, d)."""
+    return np.column_stack((X, np.ones(len(X)))) if bias else X

@@ -1,0 +1,292 @@
+"""Linear and logistic regression: loss, gradient, curvature, exact solution. NumPy only, no torch.
+
+Everywhere θ, called ``theta``, has shape (p,): one weight per column of X, then the bias if the model has one.
+"""
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.engine import newton
+from tui_regress.engine.chunks import chunks, design
+from tui_regress.engine.least_squares import fold, solve
+from tui_regress.experiment import AdamW, Experiment, Linear, Logistic, Model
+from tui_regress.problems import ExperimentError
+
+Floats = NDArray[np.floating]
+"""float64, or float32 where a run computes in it: every function here keeps the precision it is given."""
+
+
+def parameter_names(model: Model, feature_names: Sequence[str]) -> tuple[str, ...]:
+    """``w[column]`` for each feature, then ``b`` if the model has a bias."""
+    return (*(f"w[{name}]" for name in feature_names), *(["b"] if model.bias else []))
+
+
+class Evaluation(NamedTuple):
+    """What a record holds of the objective at some parameters."""
+
+    loss: float
+    """In the experiment's own loss."""
+    gradient: Floats
+    """Shape (p,): of that loss."""
+    score: float
+    """Mean squared error of a linear model, accuracy in 0…1 of a logistic one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Sums over rows, before the experiment's reduction: those of parts of the data add up to those of all."""
+
+    loss: float
+    """Sum of squared errors, or of binary cross-entropies."""
+    gradient: Floats
+    """Shape (p,): gradient of ``loss``."""
+    score: float
+    """Sum of squared errors, or the number of rows classified right."""
+    count: int
+    """Number of rows."""
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            self.loss + other.loss,
+            self.gradient + other.gradient,
+            self.score + other.score,
+            self.count + other.count,
+        )
+
+
+def divisor(model: Model, count: int) -> int:
+    """What a sum of squared errors or cross-entropies over ``count`` rows is divided by to give the model's loss."""
+    return {"mse": count, "half-mse": 2 * count, "sse": 1, "bce": count, "bce-sum": 1}[model.loss]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def logits(model: Model, theta: Floats, X: Floats) -> Floats:
+    """Xw + b, shape (n,): the prediction of a linear model, the log-odds of y = 1 of a logistic one."""
+    return X @ theta[:-1] + theta[-1] if model.bias else X @ theta
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def predict(model: Model, theta: Floats, X: Floats) -> Floats:
+    """Shape (m,): the prediction for each row of X, shape (m, d); P(y = 1) for a logistic model."""
+    z = logits(model, theta, X)
+    return z if isinstance(model, Linear) else np.exp(-np.logaddexp(0, -z))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def sums(model: Model, theta: Floats, X: Floats, y: Floats) -> Sums:
+    """Loss, gradient and score summed over the rows of X, shape (n, d), with targets y, shape (n,).
+
+    A logistic row counts as right where P > 1/2 and y = 1, or P ≤ 1/2 and y = 0.
+    """
+    z = logits(model, theta, X)
+    losses, pull = _row_losses(model, z, y)
+    gradient = X.T @ pull
+    if model.bias:
+        gradient = np.append(gradient, pull.sum())
+    loss = losses.sum()
+    score = loss if isinstance(model, Linear) else float(np.where(y > 0, z > 0, z <= 0).sum())
+    return Sums(loss, gradient, score, len(y))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def reduce(model: Model, total: Sums) -> Evaluation:
+    """``total`` in the model's own loss: a mean, half a mean, or the sum itself."""
+    by = divisor(model, total.count)
+    return Evaluation(total.loss / by, total.gradient / by, total.score / total.count)
+
+
+def evaluate(
+    model: Model, theta: Floats, X: Floats, y: Floats, breathe: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Loss, gradient and score at ``theta`` over all rows of X, shape (n, d), with targets y, shape (n,).
+
+    ``breathe`` is called after each portion of the rows.
+    """
+
+    def parts() -> Iterator[Sums]:
+        for rows in chunks(*X.shape):
+            yield sums(model, theta, X[rows], y[rows])
+            breathe()
+
+    return reduce(model, functools.reduce(operator.add, parts()))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def sample_gradients(model: Model, theta: FloatArray, X: FloatArray, y: FloatArray) -> FloatArray:
+    """Shape (n, p): for each row the gradient of its own loss.
+
+    That is its squared error (mse, sse), half of it (half-mse) or its cross-entropy (bce, bce-sum).
+    """
+    _, pull = _row_losses(model, logits(model, theta, X), y)
+    return pull[:, None] * design(X, model.bias) / (2 if model.loss == "half-mse" else 1)
+
+
+def curvature(model: Model, X: FloatArray) -> FloatArray:
+    """Shape (p, p): the Hessian of a linear model's loss, constant in θ, for the rows of X, shape (n, d).
+
+    Of a logistic model, whose Hessian Σ P(1−P) x xᵀ moves with θ, its upper bound ¼ Σ x xᵀ in the same reduction:
+    P(1−P) is at most ¼.
+    """
+    p = X.shape[1] + model.bias
+    gram = np.zeros((p, p))
+    for rows in chunks(*X.shape):
+        A = design(X[rows], model.bias)
+        gram += A.T @ A
+    return gram * ((2.0 if isinstance(model, Linear) else 0.25) / divisor(model, len(X)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    """The best parameters there are, computed without descent."""
+
+    parameters: FloatArray | None
+    """Shape (p,); None where no best parameters exist."""
+    loss: float
+    """The experiment's loss there; without best parameters, what the loss falls towards."""
+    note: str
+    """One sentence where there is something to say, else empty."""
+
+
+_SEPARABLE = (
+    "none: separable data. A cut leaves no row on the wrong side, so the loss keeps falling while the weights grow "
+    "without end."
+)
+_SQUARABLE = 1e150
+"""The square of a larger number, summed over rows, is beyond float64."""
+_OUT_OF_RANGE = "none: the data hold numbers too large or too small to compute with."
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def exact_solution(experiment: Experiment, dataset: Dataset) -> Exact:
+    """Least squares for a linear model, Newton's method for a logistic one, in float64.
+
+    Weight decay that an optimizer adds to the gradient (all but AdamW's) is part of what is minimised, as it is of
+    where the descent ends; ``loss`` is the experiment's loss without it.
+    """
+    model = experiment.model
+    decay = _coupled_decay(experiment, dataset.rows)
+    if max(dataset.X.max(), -dataset.X.min(), dataset.y.max(), -dataset.y.min()) > _SQUARABLE:
+        return Exact(None, math.nan, _OUT_OF_RANGE)
+    if isinstance(model, Linear):
+        solution = solve(fold(_linear_system(model, dataset, decay)), dataset.rows)
+        parameters, undetermined = solution.parameters, solution.undetermined
+    else:
+        by = divisor(model, dataset.rows)
+        fit = newton.fit(dataset.X, dataset.y, model.bias, decay * by)
+        if fit is None:
+            return Exact(None, math.nan, f"none found: Newton's method did not settle in {newton.STEPS} steps.")
+        if fit.parameters is None:
+            return Exact(None, fit.loss / by, _SEPARABLE)
+        parameters, undetermined = fit.parameters, fit.undetermined
+    if not np.isfinite(parameters).all():
+        return Exact(None, math.nan, _OUT_OF_RANGE)
+    note = ""
+    if undetermined:
+        names = parameter_names(model, dataset.feature_names)
+        note = (
+            f"The data alone do not determine {_listed([names[i] for i in undetermined])} (their columns depend "
+            "on each other): of the equally good parameters, these have the smallest norm."
+        )
+    elif decay:
+        note = f"The weight decay of {experiment.optimizer.weight_decay:g} is part of what is minimised."
+    elif isinstance(experiment.optimizer, AdamW) and experiment.optimizer.weight_decay:
+        note = "AdamW's weight decay is not part of the loss: training settles a little beside these parameters."
+    return Exact(parameters, float(evaluate(model, parameters, dataset.X, dataset.y).loss), note)
+
+
+def check_fit(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ExperimentError, naming the setting, where experiment and data do not fit each other."""
+    model = experiment.model
+    names = parameter_names(model, dataset.feature_names)
+    if isinstance(model.init, tuple) and len(model.init) != len(names):
+        hint = f"must hold {_numbers(len(names))} ({_listed(names, ', ')}), not {len(model.init)}."
+        raise ExperimentError("model.init", model.init, hint)
+    for index, row in enumerate(experiment.predict.at):
+        if len(row) != dataset.features:
+            hint = f"must hold {_numbers(dataset.features)} ({_listed(dataset.feature_names, ', ')}), not {len(row)}."
+            raise ExperimentError(f"predict.at[{index}]", row, hint)
+    if isinstance(model, Logistic):
+        other = dataset.y[(dataset.y != 0) & (dataset.y != 1)]
+        if len(other):
+            hint = f"needs a target of 0 and 1; {dataset.target_name} also holds {other[0]:g}."
+            raise ExperimentError("model.kind", "logistic", hint)
+        if len(classes := np.unique(dataset.y)) == 1:
+            hint = f"needs rows of both classes; {dataset.target_name} is {classes[0]:g} in every row."
+            raise ExperimentError("model.kind", "logistic", hint)
+
+
+def initial_parameters(model: Model, features: int, seed: int) -> FloatArray:
+    """Shape (p,): where a run starts.
+
+    "torch" gives what ``torch.manual_seed(seed); torch.nn.Linear(features, 1)`` holds, and leaves torch's own random
+    numbers alone; it is the only start that loads torch.
+    """
+    bias = np.zeros(int(model.bias))
+    match model.init:
+        case "zeros":
+            return np.append(np.zeros(features), bias)
+        case "normal":
+            return np.append(np.random.default_rng(seed).normal(0.0, 0.01, features), bias)
+        case "torch":
+            return _torch_start(features, model.bias, seed)
+        case numbers:
+            return np.array(numbers, dtype=np.float64)
+
+
+def _torch_start(features: int, bias: bool, seed: int) -> FloatArray:
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.nn.init.kaiming_uniform_(torch.empty(1, features), a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(features)
+    rest = torch.empty(int(bias)).uniform_(-bound, bound, generator=generator)
+    return np.append(weight.double().numpy().ravel(), rest.double().numpy())
+
+
+def _row_losses(model: Model, z: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Each row's squared error or cross-entropy, and its derivative by the logit z: shapes (n,) and (n,)."""
+    if isinstance(model, Linear):
+        residual = z - y
+        return residual * residual, 2 * residual
+    # Through the log-odds of the right class: P − y would round to 0, and log(1 + e^z) − z lose its digits.
+    sign = 2 * y - 1
+    margin = sign * z
+    losses = np.logaddexp(0, -margin)
+    return losses, -sign * np.exp(-margin - losses)
+
+
+def _coupled_decay(experiment: Experiment, rows: int) -> float:
+    """Factor of ½|θ|² in the objective whose gradient the optimizer follows, beside the loss over all rows."""
+    if isinstance(experiment.optimizer, AdamW):
+        return 0.0
+    # A summed loss over a minibatch is a share of the whole, while the decay comes in full at each step.
+    batch = experiment.training.batch_size or rows
+    steps = math.ceil(rows / batch) if experiment.model.loss in ("sse", "bce-sum") else 1
+    return experiment.optimizer.weight_decay * steps
+
+
+def _linear_system(model: Model, dataset: Dataset, decay: float) -> Iterator[FloatArray]:
+    """Chunks of [X 1 y]; the weight decay as p more rows."""
+    p = dataset.features + model.bias
+    for rows in chunks(dataset.rows, p, least=p):
+        yield np.column_stack((design(dataset.X[rows], model.bias), dataset.y[rows]))
+    if decay:
+        yield np.eye(p, p + 1) * math.sqrt(decay * divisor(model, dataset.rows) / 2)
+
+
+def _listed(names: Sequence[str], last: str = " and ") -> str:
+    if len(names) > 6:
+        return ", ".join(names[:5]) + f" and {len(names) - 5} more"
+    return last.join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"

@@ -1,5 +1,6 @@
 """The experiment: everything that reproduces a run, and the TOML file that holds it."""
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -160,7 +161,8 @@ class Device(Struct, frozen=True, forbid_unknown_fields=True):
     """Where to compute, and how precisely."""
 
     name: Annotated[
-        str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$", extra={"right": "one of auto, cpu, cuda, cuda:0, …, mps"})
+        str,
+        Meta(pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$", extra={"right": "one of auto, cpu, cuda, cuda:0, …, mps"}),
     ] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
 
@@ -200,6 +202,8 @@ def decode(raw: Mapping[str, Any], source: str = "") -> Experiment:
         _check(experiment)
     except ExperimentError as error:
         raise error.within(source) from None
+    except RecursionError:
+        raise ExperimentError("", msgspec.UNSET, _TOO_DEEP, source) from None
     return experiment
 
 
@@ -221,17 +225,19 @@ def override(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     Raises ExperimentError.
     """
     tables = encode(experiment)
-    for key in sorted(changes, key=_kinds_first):
+    for key in sorted(changes, key=_widest_first):
         table, _, setting = key.rpartition(".")
         if table not in _TABLES and (table or setting not in ("name", "title", "about", *_TABLES)):
-            known = ", ".join(f"{name}.…" for name in _TABLES)
-            raise ExperimentError(key, msgspec.UNSET, f"is not a setting; settings begin with {known}")
-        target = tables[table] if table else tables
+            hint = f"is not a setting; its table must be one of {', '.join(_TABLES)}."
+            raise ExperimentError(key or '""', msgspec.UNSET, hint)
+        target = tables.setdefault(table, {}) if table else tables
+        if not isinstance(target, dict):
+            break  # a change has put something else in the table's place, and decode says so
         if changes[key] is None:
             target.pop(setting, None)
             continue
         if key in _KINDS:
-            tables[table] = target = _shared(target, _KINDS[key], changes[key])
+            tables[table] = target = _shared(target, _KINDS[key], target.get(setting), changes[key])
         target[setting] = changes[key]
     return decode(tables)
 
@@ -242,6 +248,10 @@ def loads(text: str, source: str = "") -> Experiment:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError("", msgspec.UNSET, f"is not valid TOML: {printable(str(error))}.", source) from None
+    except RecursionError:
+        raise ExperimentError("", msgspec.UNSET, _TOO_DEEP, source) from None
+    except ValueError:  # Python's own limit on the digits of a whole number
+        raise ExperimentError("", msgspec.UNSET, "holds a whole number of thousands of digits.", source) from None
     return decode(raw, source)
 
 
@@ -251,17 +261,22 @@ def load(path: Path) -> Experiment:
     Raises InputError if the file cannot be read, ExperimentError if it is wrong.
     """
     try:
-        experiment = loads(path.read_text(encoding="utf-8"), str(path))
+        experiment = loads(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise InputError(f"{printable(str(path))}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise InputError(f"{printable(str(path))}: is not a text file in UTF-8.") from None
     if experiment.name == "untitled":
-        experiment = msgspec.structs.replace(experiment, name=path.stem)
-    if isinstance(experiment.data, Table):
-        table = msgspec.structs.replace(experiment.data, path=str(path.parent / experiment.data.path))
-        experiment = msgspec.structs.replace(experiment, data=table)
-    return experiment
+        experiment = msgspec.structs.replace(experiment, name=printable(path.stem))
+    return anchored(experiment, path.parent)
+
+
+def anchored(experiment: Experiment, folder: Path) -> Experiment:
+    """``experiment`` with the path of its table absolute, taken from ``folder``: wherever it is saved, it opens."""
+    if not isinstance(experiment.data, Table):
+        return experiment
+    table = msgspec.structs.replace(experiment.data, path=str(folder.resolve() / experiment.data.path))
+    return msgspec.structs.replace(experiment, data=table)
 
 
 def dumps(experiment: Experiment) -> str:
@@ -273,7 +288,9 @@ def dumps(experiment: Experiment) -> str:
 def builtin(name: str) -> Experiment:
     """The built-in experiment ``name``. Raises InputError with the nearest names if there is none."""
     if name not in experiments.NAMES:
-        raise InputError(f"there is no built-in experiment {printable(name)!r}; `tui-regress list` names them.")
+        near = difflib.get_close_matches(name, experiments.NAMES, 1)
+        hint = f"did you mean {near[0]}?" if near else "`tui-regress list` names them."
+        raise InputError(f"there is no built-in experiment {printable(name)!r}; {hint}")
     return loads(resources.files(experiments).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
 
 
@@ -317,7 +334,9 @@ def _check_generated(data: LinearData | LogisticData) -> None:
     if data.x == "normal":
         for key in ("low", "high"):
             if (found := getattr(data, key)) is not None:
-                raise ExperimentError(f"data.{key}", found, 'has no meaning for x = "normal"; use "uniform" or "range".')
+                raise ExperimentError(
+                    f"data.{key}", found, 'has no meaning for x = "normal"; use "uniform" or "range".'
+                )
     elif (low := data.low or 0.0) >= (high := 1.0 if data.high is None else data.high):
         key = "low" if data.high is None else "high"
         raise ExperimentError(f"data.{key}", getattr(data, key), f"must leave low ({low:g}) below high ({high:g}).")
@@ -331,6 +350,7 @@ def _check_generated(data: LinearData | LogisticData) -> None:
         raise ExperimentError("data.x", "range", "spaces one feature evenly; use normal or uniform for several.")
 
 
+_TOO_DEEP = "is nested too deeply to be an experiment."
 _TABLES = ("data", "model", "optimizer", "training", "device", "predict")
 _KINDS: dict[str, tuple[type[Struct], ...]] = {
     "data.source": (Points, LinearData, LogisticData, Table),
@@ -339,16 +359,15 @@ _KINDS: dict[str, tuple[type[Struct], ...]] = {
 }
 
 
-def _kinds_first(key: str) -> bool:
-    return key not in _KINDS
+def _widest_first(key: str) -> tuple[bool, bool]:
+    return key not in _TABLES, key not in _KINDS
 
 
-def _shared(table: dict[str, Any], kinds: tuple[type[Struct], ...], tag: object) -> dict[str, Any]:
-    """The settings of ``table`` that a kind with ``tag`` also has, in the same sense (the same type)."""
-    tags = {kind.__struct_config__.tag: kind for kind in kinds}
-    old = tags[table[kinds[0].__struct_config__.tag_field]]
-    new = tags.get(tag if isinstance(tag, str) else None)
-    if new is None or new is old:
+def _shared(table: dict[str, Any], kinds: tuple[type[Struct], ...], before: object, after: object) -> dict[str, Any]:
+    """The settings of ``table``, of kind ``before``, that kind ``after`` also has in the same sense (the same type)."""
+    old = next((kind for kind in kinds if kind.__struct_config__.tag == before), None)
+    new = next((kind for kind in kinds if kind.__struct_config__.tag == after), None)
+    if old is None or new is None or new is old:
         return table
     types = {field.name: field.type for field in msgspec.structs.fields(new)}
     same = {field.name for field in msgspec.structs.fields(old) if types.get(field.name) == field.type}

@@ -11,8 +11,9 @@ from msgspec import inspect
 
 from tui_regress.text import printable
 
-
 T = TypeVar("T")
+_EMPTY = '""'
+"""An empty key, as TOML writes it."""
 
 
 class InputError(ValueError):
@@ -30,7 +31,7 @@ class ExperimentError(InputError):
         super().__init__(key, found, hint, source)
 
     def __str__(self) -> str:
-        """``file: optimizer.lr = -1: must be a number above 0.``"""
+        """Like ``file: optimizer.lr = -1: must be a number above 0.``."""
         where = f"{printable(self.source)}: " if self.source else ""
         value = "" if self.found is msgspec.UNSET else f" = {_shown(self.found)}"
         colon = ": " if self.key else ""
@@ -39,6 +40,14 @@ class ExperimentError(InputError):
     def within(self, source: str) -> "ExperimentError":
         """The same problem, found in ``source``."""
         return ExperimentError(self.key, self.found, self.hint, source)
+
+
+def describe(error: Exception) -> str:
+    """``error`` in one line for a person: its own words if it was written for one, else with its type."""
+    if isinstance(error, InputError):
+        return str(error)
+    first = str(error).strip().partition("\n")[0]
+    return printable(f"{type(error).__name__}: {first}" if first else type(error).__name__)
 
 
 def convert(raw: Mapping[str, Any], kind: type[T]) -> T:
@@ -67,18 +76,18 @@ def _numbers(value: object, key: str) -> Iterator[tuple[str, float]]:
 
 
 def _explain(message: str, raw: Mapping[str, Any], info: inspect.Type) -> ExperimentError:
-    match = re.search(r" - at `\$\.?(.*)`$", message)
-    key = match[1] if match else ""
+    located = re.fullmatch(r"(.*) - at `\$\.?([\w.\[\]]*)`", message, re.DOTALL)
+    problem, key = located.groups() if located else (message, "")
     info, found = _walk(info, raw, key)
-    if unknown := re.match(r"Object contains unknown field `(.*?)`", message):
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
         name, table = unknown[1], _struct_of(info, found)
-        known = [field.encode_name for field in table.fields] + ([table.tag_field] if table.tag_field else [])
+        known = [*filter(None, [table.tag_field]), *(field.encode_name for field in table.fields)]
         near = difflib.get_close_matches(name, known, 1)
         advice = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
         what = f" of {table.tag}" if table.tag_field else ""
-        full = f"{key}.{name}" if key else name
+        full = f"{key}.{name or _EMPTY}" if key else name or _EMPTY
         return ExperimentError(full, found.get(name, msgspec.UNSET), f"is not a setting{what}; {advice}")
-    if missing := re.match(r"Object missing required field `(.*?)`", message):
+    if missing := re.fullmatch(r"Object missing required field `(.*)`", problem):
         full = f"{key}.{missing[1]}" if key else missing[1]
         right, _ = _walk(info, found, missing[1])
         return ExperimentError(full, msgspec.UNSET, f"is missing; it must be {_right(right, missing[1])}.")
@@ -89,7 +98,7 @@ def _walk(info: inspect.Type, value: Any, path: str) -> tuple[inspect.Type, Any]
     """Type and value at ``path`` (``optimizer.betas[1]``), as far as both go."""
     for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
         if name:
-            value = value.get(name, msgspec.UNSET) if (parent := value) is not None else None
+            value = value.get(name, msgspec.UNSET) if isinstance(parent := value, Mapping) else msgspec.UNSET
             if isinstance(info, inspect.UnionType) and all(_tag_field(t) == name for t in _structs(info)):
                 return info, value
             info = next((f.type for f in _struct_of(info, parent).fields if f.encode_name == name), info)
@@ -130,9 +139,8 @@ def _right(info: inspect.Type, key: str = "") -> str:
         case inspect.Metadata(extra={"right": str(right)}):
             return right
         case inspect.UnionType(types=types) if structs := _structs(info):
-            if key == structs[0].tag_field:
-                return "one of " + ", ".join(str(struct.tag) for struct in structs)
-            return " or ".join(_right(t) for t in types if not isinstance(t, inspect.NoneType))
+            tags = "one of " + ", ".join(str(struct.tag) for struct in structs)
+            return tags if key == structs[0].tag_field else f"a table of settings, its {structs[0].tag_field} {tags}"
         case inspect.UnionType(types=types):
             return " or ".join(_right(t) for t in sorted(types, key=_lists_last) if not isinstance(t, inspect.NoneType))
         case inspect.LiteralType(values=values):
@@ -146,7 +154,9 @@ def _right(info: inspect.Type, key: str = "") -> str:
         case inspect.StrType():
             return "text in quotes"
         case inspect.VarTupleType(item_type=item):
-            return "a list of " + {"a number": "numbers", "text in quotes": "texts"}.get(_right(item), "numbers or rows")
+            return "a list of " + {"a number": "numbers", "text in quotes": "texts"}.get(
+                _right(item), "numbers or rows"
+            )
         case inspect.TupleType(item_types=items):
             return f"a list of {len(items)} values, each {_right(items[0])}"
         case _:
@@ -161,8 +171,22 @@ def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
     low = f"above {info.gt:g}" if info.gt is not None else f"at least {info.ge:g}" if info.ge is not None else ""
     high = f"below {info.lt:g}" if info.lt is not None else f"at most {info.le}" if info.le is not None else ""
     bounds = " and ".join(filter(None, (low, high)))
-    return f" {bounds}" if bounds.startswith("above") and not high else f" of {bounds}" if bounds else ""
+    return f" of {bounds}" if bounds.startswith("at ") else f" {bounds}" if bounds else ""
 
 
 def _shown(value: object) -> str:
-    return printable(repr(value) if isinstance(value, str) else str(value).lower(), 60)
+    return printable(_as_toml(value), 60)
+
+
+def _as_toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return repr(value)
+        case list() | tuple():
+            return "[" + ", ".join(map(_as_toml, value)) + "]"
+        case Mapping():
+            return "{" + ", ".join(f"{key} = {_as_toml(inner)}" for key, inner in value.items()) + "}"
+        case _:
+            return str(value)

@@ -53,6 +53,9 @@ COMMANDS = (
     Command("y", "toggle_log", "log", "Loss on a logarithmic or a linear axis", "View"),
     Command("f", "toggle_recent", "recent", "The full history of the loss, or its latest part", "View", footer=False),
     Command(
+        "l", "toggle_predicted", "predicted", "The loss that theory predicts, as a dotted line", "View", footer=False
+    ),
+    Command(
         "m",
         "maximize",
         "maximise",
@@ -64,6 +67,9 @@ COMMANDS = (
     Command("2", "view('loss')", "loss", "To the loss chart", "View", footer=False),
     Command("3", "view('fit')", "fit", "To the data and the fitted line", "View", footer=False),
     Command("4", "view('parameters')", "parameters", "To the parameters and predictions", "View", footer=False),
+    Command(
+        "5", "view('stability')", "stability", "To the forecast: what this learning rate will do", "View", footer=False
+    ),
     Command("t", "toggle_theme", "theme", "Light or dark", "View", footer=False),
     Command(
         "escape",
@@ -73,6 +79,7 @@ COMMANDS = (
         "Program",
         "esc",
     ),
+    Command("i", "explain", "why", "Why: the forecast explained for this very experiment", "Program"),
     Command("question_mark", "help", "help", "What the keys do and how to read the screen", "Program", "?"),
     Command("q", "quit", "quit", "Leave; asks first while training", "Program"),
 )

@@ -90,6 +90,13 @@ class Conductor:
             self._train()
         return True
 
+    def forecasted(self, message: messages.Forecasted) -> bool:
+        """What training will do."""
+        if message.request != self.session.request:
+            return False
+        self.session.forecast, self.session.predicted = message.forecast, message.predicted
+        return True
+
     def preparation_failed(self, message: messages.PreparationFailed) -> bool:
         """The experiment cannot run as it stands."""
         if message.request != self.session.request:

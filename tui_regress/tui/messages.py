@@ -10,6 +10,7 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine.devices import DeviceInfo
 from tui_regress.engine.events import Block, Ended, Started, Verdict
 from tui_regress.engine.objective import Exact
+from tui_regress.engine.stability import Forecast
 
 
 @dataclass
@@ -22,6 +23,16 @@ class Prepared(Message):
     exact: Exact
     initial: NDArray[np.float64]
     """Shape (p,): the parameters training will start from."""
+
+
+@dataclass
+class Forecasted(Message):
+    """What training will do, known before it does it; comes after Prepared."""
+
+    request: int
+    forecast: Forecast
+    predicted: NDArray[np.float64] | None
+    """Shape (k,): the exact loss of records 0 … k − 1, where it can be known."""
 
 
 @dataclass

@@ -3,19 +3,27 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import lru_cache, partial
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from textual.message import Message
 
 from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
+from tui_regress.engine import stability
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Started, Verdict
-from tui_regress.engine.objective import check_fit, exact_solution, initial_parameters
-from tui_regress.experiment import Experiment
+from tui_regress.engine.objective import Exact, check_fit, exact_solution, initial_parameters
+from tui_regress.experiment import Experiment, Training
 from tui_regress.problems import ExperimentError, describe
 from tui_regress.tui import messages
 
 log = logging.getLogger(__name__)
+
+PREDICTED = 100_000
+"""Records whose loss is predicted at most."""
 
 
 class Runner:
@@ -25,14 +33,25 @@ class Runner:
         self._post = post
         self._training: threading.Thread | None = None
         self._control: Control | None = None
+        self._preparing: threading.Thread | None = None
+        self._asked = threading.Condition()
+        self._latest: Callable[[], None] | None = None
 
     def survey_devices(self) -> None:
         """Load torch and ask what it can use; answers with DevicesFound."""
         self._spawn("devices", self._survey_devices)
 
     def prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
-        """Load the data unless ``dataset`` already holds them; answers with Prepared or PreparationFailed."""
-        self._spawn("prepare", self._prepare, request, experiment, dataset)
+        """Load the data unless ``dataset`` already holds them, and look ahead.
+
+        Answers with Prepared, then Forecasted, or with PreparationFailed; a request that another one overtakes while it
+        waits for its turn is not answered.
+        """
+        with self._asked:
+            self._latest = partial(self._prepare, request, experiment, dataset)
+            self._asked.notify()
+        if self._preparing is None:
+            self._preparing = self._spawn("prepare", self._prepare_latest)
 
     def train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
         """Train; answers with RunStarted, EpochsCompleted …, and always, last, RunEnded."""
@@ -57,18 +76,30 @@ class Runner:
 
         self._post(messages.DevicesFound(list_devices()))
 
+    def _prepare_latest(self) -> None:
+        while True:
+            with self._asked:
+                while (work := self._latest) is None:
+                    self._asked.wait()
+                self._latest = None
+            work()
+
     def _prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
         try:
             dataset = dataset or load_dataset(experiment)
             check_fit(experiment, dataset)
             initial = initial_parameters(experiment.model, dataset.features, experiment.training.seed)
-            prepared = messages.Prepared(request, dataset, exact_solution(experiment, dataset), initial)
+            exact = _exact(_without_lr(experiment), dataset)
+            self._post(messages.Prepared(request, dataset, exact, initial))
+            forecast = stability.forecast(experiment, dataset, initial, exact)
+            predicted = _predicted(experiment, dataset, initial, exact)
+            if predicted is not None and forecast.overflow_epoch is not None:
+                predicted[forecast.overflow_epoch :] = np.inf
+            self._post(messages.Forecasted(request, forecast, predicted))
         except ExperimentError as error:
             self._post(messages.PreparationFailed(request, error.key, error.hint if error.key else str(error)))
         except Exception as error:  # whatever goes wrong in a thread must reach the screen
             self._post(messages.PreparationFailed(request, "", describe(error)))
-        else:
-            self._post(prepared)
 
     def _train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
         ended: Ended | None = None
@@ -91,3 +122,26 @@ class Runner:
             failure = describe(error)
         finally:
             self._post(messages.RunEnded(run_id, ended, failure))
+
+
+@lru_cache(maxsize=1)
+def _exact(experiment: Experiment, dataset: Dataset) -> Exact:
+    return exact_solution(experiment, dataset)
+
+
+def _without_lr(experiment: Experiment) -> Experiment:
+    """``experiment`` as far as the exact solution depends on it: another learning rate is no other problem."""
+    training = Training(batch_size=experiment.training.batch_size)
+    optimizer = msgspec.structs.replace(experiment.optimizer, lr=1.0)
+    return Experiment(experiment.data, experiment.model, optimizer, training)
+
+
+def _predicted(
+    experiment: Experiment, dataset: Dataset, initial: NDArray[np.float64], exact: Exact
+) -> NDArray[np.float64] | None:
+    """Shape (k,): the loss of the records to come, where theory knows it; at most PREDICTED of them."""
+    epochs = np.arange(min(experiment.training.epochs, PREDICTED) + 1)
+    try:
+        return stability.predicted_losses(experiment, dataset, epochs, initial, exact)
+    except ValueError:
+        return None

@@ -13,6 +13,7 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine.events import Block, Ended, Started, Verdict
 from tui_regress.engine.history import History
 from tui_regress.engine.objective import Exact, parameter_names, predict
+from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, LinearData, LogisticData, override
 from tui_regress.problems import ExperimentError
 
@@ -71,6 +72,9 @@ class Session:
         self.dataset: Dataset | None = None
         self.exact: Exact | None = None
         self.initial: NDArray[np.float64] | None = None
+        self.forecast: Forecast | None = None
+        self.predicted: NDArray[np.float64] | None = None
+        """Shape (k,): the loss that theory predicts for records 0 … k − 1, where it can."""
         self.loaded: NDArray[np.float64] | None = None
         """Shape (p,): parameters of a saved model that was opened; None otherwise."""
         self.started: Started | None = None
@@ -152,6 +156,8 @@ class Session:
         self.dataset = None
         self.exact = None
         self.initial = None
+        self.forecast = None
+        self.predicted = None
 
     def ask(self) -> int:
         """A new request for preparation; answers to earlier ones are stale from now on."""

@@ -15,7 +15,9 @@ from tui_regress.problems import InputError
 from tui_regress.tui import messages
 from tui_regress.tui.commands import COMMANDS
 from tui_regress.tui.conductor import Conductor
+from tui_regress.tui.explanation import explanation
 from tui_regress.tui.runner import Runner
+from tui_regress.tui.screens.explain import ExplainScreen
 from tui_regress.tui.screens.help import HelpScreen
 from tui_regress.tui.screens.open import Opened, OpenScreen, open_file
 from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
@@ -29,6 +31,7 @@ from tui_regress.tui.widgets.form import Field, Form
 from tui_regress.tui.widgets.loss_pane import LossPane
 from tui_regress.tui.widgets.parameters_pane import ParametersPane
 from tui_regress.tui.widgets.run_pane import RunPane
+from tui_regress.tui.widgets.stability_pane import StabilityPane
 from tui_regress.tui.widgets.status_line import StatusLine
 
 FRAMES_PER_SECOND = 12
@@ -36,7 +39,7 @@ SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
 PATIENCE_WITH_TORCH = 0.3
 """Seconds the first paint has for itself before torch, two seconds of importing, competes with it."""
-VIEWS = ("setup", "loss", "fit", "parameters")
+VIEWS = ("setup", "loss", "fit", "parameters", "stability")
 """What the digits and, in narrow terminals, the tabs lead to."""
 
 
@@ -74,6 +77,7 @@ class LabScreen(Screen[None]):
                 with Container(id="lower"):
                     yield FitPane()
                     yield ParametersPane()
+                yield StabilityPane()
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
@@ -91,6 +95,12 @@ class LabScreen(Screen[None]):
         """The data are here."""
         if self._conductor.prepared(message):
             self._refresh_all()
+
+    def on_forecasted(self, message: messages.Forecasted) -> None:
+        """What training will do."""
+        if self._conductor.forecasted(message):
+            self._show_progress()
+            self.refresh_bindings()
 
     def on_preparation_failed(self, message: messages.PreparationFailed) -> None:
         """The experiment cannot run as it stands."""
@@ -186,6 +196,11 @@ class LabScreen(Screen[None]):
         pane = self.query_one(LossPane)
         pane.recent = not pane.recent
 
+    def action_toggle_predicted(self) -> None:
+        """The loss that theory predicts, beside the real one."""
+        pane = self.query_one(LossPane)
+        pane.predicted = not pane.predicted
+
     def action_maximize(self) -> None:
         """The focused pane, or the loss chart, on the whole screen; or back."""
         if self.maximized:
@@ -201,7 +216,13 @@ class LabScreen(Screen[None]):
         tabs = self.query_one(Tabs)
         with self.prevent(Tabs.TabActivated):
             tabs.active = f"tab-{view}"
-        target = {"setup": "#dataset", "loss": "#loss", "fit": "#fit", "parameters": "#parameters"}[view]
+        target = {
+            "setup": "#dataset",
+            "loss": "#loss",
+            "fit": "#fit",
+            "parameters": "#parameters",
+            "stability": "#stability",
+        }[view]
         pane = self.query_one(target)
         if pane.focusable:
             pane.focus()
@@ -216,6 +237,13 @@ class LabScreen(Screen[None]):
     def action_help(self) -> None:
         """The help."""
         self.app.push_screen(HelpScreen())
+
+    def action_explain(self) -> None:
+        """What the forecast means."""
+        session = self.session
+        if session.forecast is not None and session.dataset is not None:
+            paragraphs = explanation(session.experiment, session.dataset.rows, session.forecast)
+            self.app.push_screen(ExplainScreen(session.experiment.name, paragraphs))
 
     def action_open(self) -> None:
         """The list of experiments."""
@@ -258,6 +286,8 @@ class LabScreen(Screen[None]):
                 return session.can_draw_new_data and not session.state.active
             case "save":
                 return session.parameters is not None
+            case "explain":
+                return session.forecast is not None
             case "open":
                 return not session.state.active
         return True
@@ -297,12 +327,13 @@ class LabScreen(Screen[None]):
 
     async def _experiment_changed(self, *, soon: bool = False) -> None:
         await self._show_settings()
-        if not self.session.state.active:
-            if self._settling is not None:
-                self._settling.stop()
-            self._settling = self.set_timer(SETTLE, self._conductor.prepare) if soon else None
-            if not soon:
-                self._conductor.prepare()
+        if self._settling is not None:
+            self._settling.stop()
+            self._settling = None
+        if soon:
+            self._settling = self.set_timer(SETTLE, self._conductor.prepare)
+        else:
+            self._conductor.prepare()
         self._refresh_all()
 
     async def _show_settings(self) -> None:
@@ -324,6 +355,7 @@ class LabScreen(Screen[None]):
             self.query_one(LossPane).show(self.session)
             self.query_one(FitPane).show(self.session)
             self.query_one(ParametersPane).show(self.session)
+            self.query_one(StabilityPane).show(self.session)
 
     def _refresh_all(self) -> None:
         """What changes with the state."""

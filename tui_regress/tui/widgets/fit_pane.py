@@ -14,6 +14,8 @@ from tui_regress.tui.themes import palette
 SHOWN_ROWS = 5000
 """Rows drawn at most, evenly spread over the data: more would not change the picture, only its price."""
 
+_STEEP = 30.0
+
 FloatArray = NDArray[np.float64]
 
 
@@ -38,24 +40,26 @@ class FitPane(Widget, can_focus=True):
         width, height = self.content_size
         colours = palette(self.app.theme_variables)
         session = self._session
-        if session is None or session.dataset is None or session.shown_parameters is None:
+        if session is None or session.dataset is None:
             problem = session is not None and bool(session.problems)
             return charts.message_chart("no data yet" if problem else "loading …", width, height, colours)
-        dataset, model, now = session.dataset, session.experiment.model, session.shown_parameters
+        dataset, model, now = session.dataset, session.experiment.model, session.parameters
         stride = max(1, dataset.rows // SHOWN_ROWS)
         X, y = dataset.X[::stride], dataset.y[::stride]
-        if dataset.features > 1 and isinstance(model, Linear):
-            return charts.predicted_chart(y, _predicted(model, now, X), width, height, colours)
-        exact = session.exact.parameters if session.exact else None
         if dataset.features > 1:
-            return self._logit_chart(model, X, y, now, width, height)
+            if now is None:
+                return charts.message_chart("no model yet", width, height, colours)
+            if isinstance(model, Linear):
+                return charts.predicted_chart(y, _predicted(model, now, X), width, height, colours)
+            return self._logit_chart(model, X, y, now)
+        exact = session.exact.parameters if session.exact else None
         x = X[:, 0]
         # The curve reaches as far as the experiment's predictions: there it has something to say.
         reach = np.append(x, [point[0] for point in session.experiment.predict.at])
         return charts.fit_chart(
             x,
             y,
-            _curve(model, session.parameters, reach),
+            _curve(model, now, reach),
             _curve(model, exact, reach),
             width,
             height,
@@ -65,15 +69,14 @@ class FitPane(Widget, can_focus=True):
             y_name=dataset.target_name,
         )
 
-    def _logit_chart(
-        self, model: Logistic | Linear, X: FloatArray, y: FloatArray, now: FloatArray, width: int, height: int
-    ) -> Text:
-        colours = palette(self.app.theme_variables)
-        z = np.asarray(logits(model, now, X), dtype=np.float64)
+    def _logit_chart(self, model: Logistic, X: FloatArray, y: FloatArray, now: FloatArray) -> Text:
+        # Beyond 30 the probability is 0 or 1 to the eye: such rows stand at the border.
+        z = np.clip(logits(model, now, X), -_STEEP, _STEEP).astype(np.float64)
         grid = np.linspace(min(-6.0, float(z.min())), max(6.0, float(z.max())), 200)
-        curve = (grid, 1 / (1 + np.exp(-np.clip(grid, -700, 700))))
+        curve = (grid, 1 / (1 + np.exp(-grid)))
+        colours = palette(self.app.theme_variables)
         return charts.fit_chart(
-            z, y, curve, None, width, height, colours, probability=True, x_name="logit", y_name="P(1)"
+            z, y, curve, None, *self.content_size, colours, probability=True, x_name="logit", y_name="P(1)"
         )
 
 

@@ -1,5 +1,9 @@
 """The loss, epoch by epoch."""
 
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -19,6 +23,7 @@ class LossPane(Widget, can_focus=True):
 
     log_axis = reactive(True)
     recent = reactive(False)
+    predicted = reactive(True)
 
     def __init__(self) -> None:
         super().__init__(id="loss", classes="pane result")
@@ -28,7 +33,10 @@ class LossPane(Widget, can_focus=True):
     def show(self, session: Session) -> None:
         """Draw the history of ``session``."""
         self._session = session
-        self.border_title = f"Loss · {session.experiment.model.loss}"
+        ahead = not len(session.history) and self._ahead(session) is not None
+        self.border_title = f"Loss · {session.experiment.model.loss}" + (
+            " as predicted: press s to start" if ahead else ""
+        )
         self.refresh()
 
     def watch_log_axis(self) -> None:
@@ -45,16 +53,46 @@ class LossPane(Widget, can_focus=True):
         colours = palette(self.app.theme_variables)
         session = self._session
         if session is None or not len(session.history):
-            waiting = session is not None and session.state is RunState.LOADING
-            return charts.message_chart("loading …" if waiting else "press s to start training", width, height, colours)
+            return self._before_the_first_record(session, width, height, colours)
         losses = session.history.losses
         first = max(0, len(losses) - RECENT) if self.recent else 0
-        mark = (
-            charts.Mark(session.verdict.epoch, f"{session.verdict.rule}, epoch {session.verdict.epoch}")
-            if session.verdict
-            else None
+        predicted = _predicted(session) if self.predicted else None
+        mark = None
+        if verdict := session.verdict:
+            mark = charts.Mark(verdict.epoch, f"{verdict.rule}, epoch {verdict.epoch:,}")
+        return charts.loss_chart(
+            losses[first:],
+            first,
+            width,
+            height,
+            colours,
+            log=self.log_axis,
+            predicted=None if predicted is None else predicted[first : len(losses)],
+            mark=mark,
         )
-        return charts.loss_chart(losses[first:], first, width, height, colours, log=self.log_axis, mark=mark)
+
+    def _before_the_first_record(
+        self, session: Session | None, width: int, height: int, colours: charts.Palette
+    ) -> Text:
+        if session is not None and session.state is RunState.LOADING:
+            return charts.message_chart("loading …", width, height, colours)
+        predicted = self._ahead(session) if session else None
+        if predicted is None:
+            return charts.message_chart("press s to start training", width, height, colours)
+        dim = replace(colours, line=colours.reference)
+        return charts.loss_chart(predicted, 0, width, height, dim, log=self.log_axis)
+
+    def _ahead(self, session: Session) -> NDArray[np.float64] | None:
+        """The loss to come, if it is known and wanted."""
+        wanted = self.predicted and session.state is RunState.IDLE and not session.problems
+        return session.predicted if wanted else None
 
     def _name_view(self) -> None:
         self.border_subtitle = f"{'log' if self.log_axis else 'linear'} · {'recent' if self.recent else 'all'}"
+
+
+def _predicted(session: Session) -> NDArray[np.float64] | None:
+    """The prediction, while the run goes on as it was predicted: at the one learning rate it was made for."""
+    rates = session.history.rates
+    same = session.forecast is not None and len(rates) == 1 and rates[0][1] == session.forecast.lr
+    return session.predicted if same else None

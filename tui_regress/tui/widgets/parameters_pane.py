@@ -93,9 +93,9 @@ class ParametersPane(Vertical):
             "gradient": finite.gradient if finite else None,
         }
         # What is known comes first where the pane is too narrow for all.
-        wanted = sorted(_COLUMNS, key=lambda heading: (columns[heading] is None, _COLUMNS.index(heading)))[
-            : max(2, room)
-        ]
+        wanted = sorted(
+            _COLUMNS, key=lambda heading: (columns[heading] is None, heading == "true", _COLUMNS.index(heading))
+        )[: max(2, room)]
         table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted})
         ran_off = finite is not None and latest is not finite and latest is not None and latest.epoch != finite.epoch
         self.border_subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""

@@ -1,0 +1,90 @@
+"""The forecast: the learning rate against its limit, and in words what it will do."""
+
+import math
+
+from rich.text import Text
+from textual.widgets import Static
+
+from tui_regress.engine.stability import Forecast, explain
+from tui_regress.tui.numbers import short
+from tui_regress.tui.session import Session
+
+SAFE, NEAR = 0.8, 1.0
+"""Shares of the limit from which the meter warns, and from which it is over."""
+_DECADES_BELOW, _DECADES_ABOVE = 3.0, 1.0
+"""What the meter spans around the limit."""
+
+
+class StabilityPane(Static):
+    """A meter and the forecast in sentences."""
+
+    def __init__(self) -> None:
+        super().__init__(id="stability", classes="pane result")
+        self.border_title = "Stability"
+
+    def show(self, session: Session) -> None:
+        """Bring meter and words up to date."""
+        forecast = session.forecast
+        if forecast is None:
+            self.border_subtitle = ""
+            self.update(Text("no forecast without data" if session.problems else "looking ahead …", "dim"))
+            return
+        variables = self.app.theme_variables
+        lr = session.experiment.optimizer.lr
+        self.border_subtitle = f"{forecast.kind} · i explains"
+        if not 0 < forecast.limit < math.inf:
+            self.update(Text("\n").join((Text(explain(forecast)[0]), figures(forecast))))
+            return
+        level = level_of(lr / forecast.limit)
+        colour = variables[{"safe": "success", "near": "warning", "over": "error"}[level]]
+        width = max(10, self.content_size.width)
+        bar = meter(forecast, lr, width, colour, variables["muted"], variables["foreground"])
+        word = Text.assemble((f"{_WORDS[level]} {lr / forecast.limit:.0%} of the limit", f"bold {colour}"), " · ")
+        self.update(Text("\n").join((bar, word + figures(forecast), Text(outlook(forecast)))))
+
+
+_WORDS = {"safe": "Stable:", "near": "Near:", "over": "Over:"}
+
+
+def level_of(share: float) -> str:
+    """How near the limit a learning rate is: safe, near or over."""
+    return "safe" if share < SAFE else "near" if share <= NEAR else "over"
+
+
+def meter(forecast: Forecast, lr: float, width: int, colour: str, muted: str, plain: str) -> Text:
+    """One line of ``width`` cells: lr on a log scale as a bar, the limit as ``┃``, the fastest lr as ``◆``."""
+    left, right = f"lr {lr:g} ", f" limit {short(forecast.limit)}"
+    cells = width - len(left) - len(right)
+    if cells < 8:
+        return Text.assemble((left.rstrip(), colour), (right, plain))
+
+    def place(rate: float) -> int:
+        decades = math.log10(rate / forecast.limit) + _DECADES_BELOW
+        return round(min(max(decades / (_DECADES_BELOW + _DECADES_ABOVE), 0.0), 1.0) * (cells - 1))
+
+    bar = Text("━" * (place(lr) + 1), colour) + Text("─" * (cells - 1 - place(lr)), muted)
+    for rate, sign in ((forecast.fastest, "◆"), (forecast.limit, "┃")):
+        if rate is not None:
+            at = place(rate)
+            bar = bar[:at] + Text(sign, f"bold {plain}") + bar[at + 1 :]
+    return Text.assemble((left, f"bold {colour}"), bar, (right, plain))
+
+
+def figures(forecast: Forecast) -> Text:
+    """The figures of the forecast in one line."""
+    parts: list[str] = [forecast.regime]
+    if math.isfinite(forecast.condition):
+        parts.append(f"κ {short(forecast.condition)}")
+    if forecast.fastest is not None:
+        parts.append(f"◆ fastest {short(forecast.fastest)}")
+    return Text(" · ".join(parts))
+
+
+def outlook(forecast: Forecast) -> str:
+    """What comes of it, in one sentence."""
+    if forecast.growth is not None:
+        end = f"; {forecast.dtype} overflows at epoch {forecast.overflow_epoch:,}" if forecast.overflow_epoch else ""
+        return f"The loss will grow ×{short(forecast.growth)} per epoch{end}."
+    if forecast.epochs_to_1e6 is not None:
+        return f"The excess over the lowest loss is down to a millionth after {forecast.epochs_to_1e6:,} epochs."
+    return explain(forecast)[0].partition(": ")[2].capitalize()

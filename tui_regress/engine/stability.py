@@ -28,7 +28,7 @@ Regime = Literal["monotone", "oscillating", "unstable", "bounded", "singular"]
 ComplexArray = NDArray[np.complex128]
 EPS = float(np.finfo(np.float64).eps)
 MOST = 2000
-"""Rows or parameters up to which all eigenvalues are computed: about two seconds at the most."""
+"""Rows or parameters up to which all eigenvalues are computed: a few seconds at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def forecast(
     if not isinstance(model, Linear):
         # A summed loss over a minibatch is a share of the whole, while the decay comes in full at each step.
         curvatures = (curvatures - decay) * _step_share(experiment, dataset.rows) + decay
-    limit = largest_q(optimizer) / float(curvatures[-1])
+    limit = _safe_q(model, optimizer) / float(curvatures[-1])
     base = replace(
         base, limit=limit, regime=_regime(optimizer, optimizer.lr * curvatures, singular=not base.lambda_min)
     )
@@ -349,13 +349,13 @@ def spectrum(model: Model, dataset: Dataset) -> Spectrum:
     Raises InputError where the numbers are too large to be squared.
     """
     n, p = dataset.rows, dataset.features + model.bias
+    with np.errstate(over="ignore"):
+        if not np.einsum("ij,ij->", dataset.X, dataset.X) < 1e300:
+            raise InputError("the numbers in the data are too large: the sum of their squares must stay below 1e300.")
     # What a column of ones has as its curvature.
     unit = float(objective.curvature(msgspec.structs.replace(model, bias=False), np.ones((n, 1)))[0, 0])
     if p <= MOST:
-        with np.errstate(over="ignore", invalid="ignore"):
-            hessian = objective.curvature(model, dataset.X)
-        if not np.isfinite(hessian).all():
-            raise InputError("the numbers in the data are too large: their squares must stay below 1e308.")
+        hessian = objective.curvature(model, dataset.X)
         values, vectors = np.linalg.eigh(hessian)
         standardised, repeats = _standardise(hessian, unit, bias=model.bias)
         # Rounding must leave no direction out that the data determine, nor let one in that they do not.
@@ -394,10 +394,11 @@ def _standardise(hessian: FloatArray, unit: float, *, bias: bool) -> tuple[Float
     scale = np.sqrt(np.where(constant, unit, variance) / unit)
     centred[constant] = centred[:, constant] = 0.0
     values, vectors = np.linalg.eigh(centred / np.outer(scale, scale))
-    lost = len(values) * 8 * EPS * np.max(raw / np.where(constant, raw + 1.0, variance), initial=1.0) * unit
-    null = vectors[:, values <= lost]
-    together = np.abs(null @ null.T) > 1e-6
-    return values[values > lost], tuple(_groups(together))
+    # What centring and the sums before it may have lost, column by column.
+    blur = 8 * len(values) * EPS * unit * np.where(constant, 1.0, raw / np.where(constant, 1.0, variance))
+    lost = values <= blur @ np.square(vectors)
+    together = np.abs(vectors[:, lost] @ vectors[:, lost].T) > 1e-6
+    return values[~lost], tuple(_groups(together))
 
 
 def _groups(together: NDArray[np.bool_]) -> Iterator[tuple[int, ...]]:
@@ -421,7 +422,7 @@ def _scaling(experiment: Experiment, dataset: Dataset, found: Spectrum) -> Scali
     high, low = float(found.standardised[-1]), float(found.standardised[0])
     limit = None
     if isinstance(optimizer, Sgd) and batch_size(experiment, dataset.rows) == dataset.rows:
-        limit = largest_q(optimizer) / (high + optimizer.weight_decay)
+        limit = _safe_q(experiment.model, optimizer) / (high + optimizer.weight_decay)
     return Scaling(
         carriers=tuple((names[i], float(shares[i])) for i in np.argsort(-shares) if shares[i] >= 0.1),
         features=dataset.features,
@@ -444,6 +445,11 @@ def largest_q(sgd: Sgd) -> float:
     if sgd.nesterov:
         return (2 + 2 * sgd.momentum) / (1 + 2 * sgd.momentum)
     return 2 * (1 + sgd.momentum) / (1 - sgd.dampening)
+
+
+def _safe_q(model: Model, sgd: Sgd) -> float:
+    """``largest_q``; for a curvature that changes on the way, the part of it that is proven (Ghadimi et al., 2015)."""
+    return largest_q(sgd) if isinstance(model, Linear) else max(2 * (1 - sgd.momentum), 0.0)
 
 
 def _roots(sgd: Sgd, q: FloatArray) -> tuple[ComplexArray, ComplexArray]:
@@ -632,8 +638,9 @@ def _log_growth(experiment: Experiment, sgd: Sgd, dataset: Dataset, rates: Float
     model = experiment.model
     size, p = batch_size(experiment, dataset.rows), dataset.features + model.bias
     # Large batches cost more and vary less. A multiple of the steps between two renormalisations.
-    steps = 8 * int(np.clip(2e8 / (len(rates) * p * size), 240, most) / 8)
-    error = np.random.default_rng(0).normal(size=(p, len(rates)))
+    steps = 8 * int(np.clip(2e8 / (len(rates) * p * size), 80, most) / 8)
+    # Near the direction that explodes first, so that few steps find the rest of the way.
+    error = spectrum(model, dataset).vectors[:, -1:] + np.random.default_rng(0).normal(0, 0.1, (p, len(rates)))
     velocity = np.zeros_like(error)
     total, counted = np.zeros(len(rates)), 0
     for step, A in enumerate(islice(_batches(experiment, dataset, steps), steps), start=1):

@@ -288,7 +288,19 @@ def test_json_lines_are_those_of_the_contract(call: Call) -> None:
         "device": "cpu",
         "dtype": "float32",
         "gradient": "autograd",
-        "forecast": None,
+        "forecast": {
+            "lambda_max": pytest.approx(23.6619, abs=1e-4),
+            "lambda_min": pytest.approx(0.338096, abs=1e-6),
+            "condition": pytest.approx(69.9857, abs=1e-4),
+            "limit": pytest.approx(0.084524, abs=1e-6),
+            "share": pytest.approx(0.118310, abs=1e-6),
+            "regime": "monotone",
+            "fastest": pytest.approx(2 / 24),
+            "growth": None,
+            "overflow_epoch": None,
+            "epochs_to_1e-6": 1034,
+            "kind": "exact",
+        },
     }
     assert list(start)[:4] == ["event", "experiment", "rows", "parameters"]
     assert list(epochs[0]) == ["event", "epoch", "loss", "mse", "grad_norm", "lr", "parameters"]
@@ -312,6 +324,27 @@ def test_json_lines_are_those_of_the_contract(call: Call) -> None:
     assert end["predictions"] == [{"x": [6.0], "before": 0.0, "after": pytest.approx(11.98848, abs=1e-5)}]
     assert end["seconds"] > 0
     assert ": " not in out.splitlines()[0].replace(start["experiment"], "")
+
+
+def test_a_recovery_is_a_line_of_its_own_between_divergence_and_the_next_record(call: Call) -> None:
+    code, out, err = call("train", "exploding-line", "--json", "--set", "training.on_divergence=recover")
+    events = Result(code, out, err).events
+    assert code == Exit.DONE
+    names = [event["event"] for event in events]
+    at = names.index("recovery")
+    assert names[at - 1 : at + 2] == ["divergence", "recovery", "epoch"]
+    recovery = events[at]
+    assert list(recovery) == ["event", "epoch", "record", "lr", "message"]
+    assert (recovery["epoch"], recovery["record"], events[at + 1]["epoch"]) == (3, 0, 4)
+    assert events[at + 1]["lr"] == recovery["lr"] < 0.0845
+    assert events[-1]["status"] == "completed"
+
+
+def test_in_text_a_recovery_is_told_between_the_records(call: Call) -> None:
+    out = call("train", "exploding-line", "--set", "training.on_divergence=recover").out
+    assert (
+        out.index("Diverging since epoch 1") < out.index("Back to the parameters of epoch 0") < out.index("COMPLETED")
+    )
 
 
 def test_every_thins_the_records_to_0_n_2n_and_the_last(call: Call) -> None:
@@ -383,6 +416,10 @@ def test_the_json_lines_of_the_readme_are_what_comes_out(call: Call) -> None:
     text = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
     start, epoch = map(json.loads, re.findall(r'^\{"event":.*', text, flags=re.MULTILINE))
     printed = call("train", start["experiment"], "--json").events
+    told, found = start.pop("forecast"), printed[0].pop("forecast")
+    assert told == {
+        key: pytest.approx(value, rel=1e-3) if isinstance(value, float) else value for key, value in found.items()
+    }
     assert start == printed[0]
     assert epoch == {**printed[1], "grad_norm": pytest.approx(printed[1]["grad_norm"], rel=1e-4)}
 
@@ -393,8 +430,10 @@ def test_the_json_lines_of_the_readme_are_what_comes_out(call: Call) -> None:
 def test_text_is_aligned_lines_and_a_summary(call: Call) -> None:
     code, out, err = call("train", "gentle-line")
     head, lines, result, parameters, predictions = out.rstrip().split("\n\n")
+    heading, ahead, *_ = head.splitlines()
     assert (code, err) == (Exit.DONE, "")
-    assert head == "gentle-line: 5 rows, 2 parameters, cpu, float32, autograd"
+    assert heading == "gentle-line: 5 rows, 2 parameters, cpu, float32, autograd"
+    assert ahead.startswith("lr 0.01 is 12 % of the limit 0.0845 (2/λmax, λmax 23.66)")
     titles, *records = lines.splitlines()
     assert titles.split() == ["epoch", "loss", "mse", "gradient", "norm", "lr"]
     assert [int(record.split()[0]) for record in records] == list(range(0, 1001, 50))

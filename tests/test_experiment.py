@@ -231,7 +231,7 @@ def test_the_defaults_of_an_optimizer_are_those_of_torch(ours: type[msgspec.Stru
         ),
         ("[data]\nsource = 'points'\nx = [1, nan]\ny = [1, 2]", "data.x[1] = nan: must be a finite number."),
         ("[data]\nsource = 'points'\nx = [1, 'a']\ny = []", "data.x[1] = 'a': must be a number or a list of numbers."),
-        (TWO_POINTS + "z = 3", "data.z = 3: is not a setting of points; known here: source, x, y."),
+        (TWO_POINTS + "z = 3", "data.z = 3: is not a setting of points; known here: source, x, y, standardize."),
         (GENERATED + "weights = []", "data.weights = []: must hold one weight per feature, at least one."),
         (GENERATED + "rows = 1", "data.rows = 1: must be a whole number of at least 2 and at most 100000000."),
         (GENERATED + "low = 0", "data.low = 0.0: has no meaning for x = \"normal\"; use \"uniform\" or \"range\"."),
@@ -303,9 +303,9 @@ def test_the_defaults_of_an_optimizer_are_those_of_torch(ours: type[msgspec.Stru
         ),
         (TWO_POINTS + "[predict]\nat = [6]", "predict.at[0] = 6: must be a list of numbers."),
         (TWO_POINTS + "[trainig]\nepochs = 5", "trainig = {epochs = 5}: is not a setting; did you mean training?"),
-        (TWO_POINTS + "'' = 5", "data.\"\" = 5: is not a setting of points; known here: source, x, y."),
+        (TWO_POINTS + "'' = 5", "data.\"\" = 5: is not a setting of points; known here: source, x, y, standardize."),
         ("name = 5\n" + TWO_POINTS, "name = 5: must be text in quotes."),
-        (TWO_POINTS + '"\\u001b[31m" = 1', "data.�[31m = 1: is not a setting of points; known here: source, x, y."),
+        (TWO_POINTS + '"\\u001b[31m" = 1', "data.�[31m = 1: is not a setting of points; known here: source, x, y, standardize."),
     ],
 )  # fmt: skip
 def test_a_wrong_file_gets_one_sentence_with_key_value_and_advice(toml: str, sentence: str) -> None:

@@ -29,6 +29,8 @@ class Points(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source"
     x: tuple[float | tuple[float, ...], ...]
     """One number, or one row of features, per point."""
     y: tuple[float, ...]
+    standardize: bool = False
+    """Train on columns of mean 0 and variance 1; everything is reported in the units of the data all the same."""
 
 
 class _Generated(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source"):
@@ -48,6 +50,8 @@ class _Generated(Struct, frozen=True, forbid_unknown_fields=True, tag_field="sou
     """N(0, noise_scale²), or uniform on 0…noise_scale."""
     noise_scale: NonNegative = 0.0
     seed: Seed = 0
+    standardize: bool = False
+    """See Points."""
 
 
 class LinearData(_Generated, frozen=True, tag="linear"):
@@ -65,6 +69,8 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source",
     target: str
     features: tuple[str, ...] | None = None
     """Default: every other numeric column."""
+    standardize: bool = False
+    """See Points."""
 
 
 class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="linear"):
@@ -154,7 +160,8 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Seed = 0
     """Of the first parameters and the order of the rows."""
     gradient: Literal["auto", "autograd", "analytic", "numpy"] = "auto"
-    on_divergence: Literal["stop", "continue"] = "stop"
+    on_divergence: Literal["stop", "continue", "recover"] = "stop"
+    """recover: back to the best record, with a safe learning rate and a fresh optimizer, and on."""
 
 
 class Device(Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,8 +24,9 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine import training
 from tui_regress.engine.checkpoints import save_model
 from tui_regress.engine.control import Control
-from tui_regress.engine.events import Block, Ended, Event, FloatArray, Started, Verdict
+from tui_regress.engine.events import Block, Ended, Event, FloatArray, Recovered, Started, Verdict
 from tui_regress.engine.objective import check_fit, exact_solution, predict, sample_gradients
+from tui_regress.engine.stability import explain
 from tui_regress.experiment import Experiment, Linear
 from tui_regress.problems import describe
 from tui_regress.text import printable
@@ -147,7 +148,7 @@ def _stopping(control: Control) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def thinned(events: Iterator[Event], every: int) -> Iterator[Started | Record | Verdict | Ended]:
+def thinned(events: Iterator[Event], every: int) -> Iterator[Started | Record | Verdict | Recovered | Ended]:
     """``events`` with the blocks taken apart into records 0, N, 2N, … for N = ``every``, and the last."""
     rest: Record | None = None
     for event in events:
@@ -180,12 +181,12 @@ def round_step(epochs: int, lines: int = 20) -> int:
 
 
 def write_json(run: Run, every: int) -> None:
-    """One object a line on stdout: start, epoch …, divergence, end. Not-finite numbers are "nan", "inf", "-inf"."""
+    """One object a line on stdout: start, epoch …, divergence, recovery, end. Not finite: "nan", "inf", "-inf"."""
     for item in thinned(iter(run), every):
         click.echo(json.dumps(_as_json(run, item), allow_nan=False, separators=(",", ":")))
 
 
-def _as_json(run: Run, item: Started | Record | Verdict | Ended) -> dict[str, Any]:
+def _as_json(run: Run, item: Started | Record | Verdict | Recovered | Ended) -> dict[str, Any]:
     match item:
         case Started():
             return {
@@ -196,7 +197,7 @@ def _as_json(run: Run, item: Started | Record | Verdict | Ended) -> dict[str, An
                 "device": item.device,
                 "dtype": item.dtype,
                 "gradient": item.gradient,
-                "forecast": None,
+                "forecast": None if item.forecast is None else item.forecast.to_json(),
             }
         case Record():
             return {
@@ -210,6 +211,14 @@ def _as_json(run: Run, item: Started | Record | Verdict | Ended) -> dict[str, An
             }
         case Verdict():
             return {"event": "divergence", "epoch": item.epoch, "rule": item.rule, "message": item.message}
+        case Recovered():
+            return {
+                "event": "recovery",
+                "epoch": item.epoch,
+                "record": item.record,
+                "lr": _number(item.lr),
+                "message": item.message,
+            }
         case Ended():
             before, after = run.predictions(run.first), run.predictions(item.parameters)
             return {
@@ -247,6 +256,10 @@ def write_text(run: Run, every: int) -> None:
             case Started():
                 names = "epoch", "loss", _score_name(run.experiment), "gradient norm", "lr"
                 click.echo(f"{_heading(run)}\n\n" + "{:>10}{:>14}{:>14}{:>15}{:>10}".format(*names))
+            case Verdict() if run.experiment.training.on_divergence != "stop":
+                click.echo(item.message)
+            case Recovered():
+                click.echo(item.message)
             case Record():
                 numbers = f"{item.loss:14.6g}{item.score:14.6g}{item.grad_norm:15.6g}{item.lr:10.4g}"
                 click.echo(f"{item.epoch:10}{numbers}")
@@ -272,7 +285,8 @@ def _heading(run: Run) -> str:
     count = len(started.parameter_names)
     parameters = "1 parameter" if count == 1 else f"{count:,} parameters"
     parts = f"{started.rows:,} rows", parameters, started.device, started.dtype, started.gradient
-    return f"{printable(run.experiment.name)}: {', '.join(parts)}"
+    heading = f"{printable(run.experiment.name)}: {', '.join(parts)}"
+    return heading if started.forecast is None else "\n".join((heading, *explain(started.forecast)))
 
 
 def _summarise(run: Run) -> None:

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tui_regress.engine.control import Control
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.engine.events import Block, Started
+from tui_regress.engine.events import Block, Resume, Started
 from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
 from tui_regress.tui.runner import Runner
@@ -47,8 +47,10 @@ class StillRunner(Runner):
         del dataset
         self._prepare(request, experiment, None)
 
-    def train(self, run_id: int, experiment: Experiment, dataset: object, control: Control) -> None:
-        del experiment, dataset, control
+    def train(
+        self, run_id: int, experiment: Experiment, dataset: object, control: Control, resume: Resume | None = None
+    ) -> None:
+        del experiment, dataset, control, resume
         self.trained.append(run_id)
 
 

@@ -1,8 +1,11 @@
 """Data: generated, written down or read from tables."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tui_regress.data.dataset import Dataset
+from tui_regress.data.scaling import Standardization
 from tui_regress.data.synthetic import from_points, generate
 from tui_regress.experiment import Experiment, LinearData, Logistic, LogisticData, Points, Table
 from tui_regress.problems import ExperimentError
@@ -30,4 +33,6 @@ def load_dataset(experiment: Experiment) -> Dataset:
             from tui_regress.data.tables import load_table
 
             dataset = load_table(table, logistic=logistic)
+    if experiment.data.standardize:
+        return replace(dataset, scaling=Standardization.of(dataset.X, bias=experiment.model.bias))
     return dataset

@@ -1,9 +1,12 @@
 """The dataset: what a model is fitted to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tui_regress.data.scaling import Standardization
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +28,8 @@ class Dataset:
     """What 0 and 1 stand for in a two-valued target."""
     dropped_rows: int = 0
     """Rows left out because a value was missing."""
+    scaling: Standardization | None = None
+    """How training sees the columns; None: as they are. ``X`` holds them as they are in any case."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read, e.g. which text columns were left out."""
 
@@ -42,3 +47,22 @@ class Dataset:
     def features(self) -> int:
         """Number of features, d."""
         return int(self.X.shape[1])
+
+    @property
+    def trained(self) -> "Dataset":
+        """The dataset as training sees it: with standardised columns where ``scaling`` says so."""
+        return self if self.scaling is None else _standardised(self, self.scaling)
+
+    def to_original(self, theta: FloatArray) -> FloatArray:
+        """Parameters in the units of the data, from those of ``trained``: shape (…, p)."""
+        return theta if self.scaling is None else self.scaling.to_original(theta)
+
+    def from_original(self, theta: FloatArray) -> FloatArray:
+        """Parameters of ``trained``, from those in the units of the data: shape (…, p)."""
+        return theta if self.scaling is None else self.scaling.from_original(theta)
+
+
+@lru_cache(maxsize=2)
+def _standardised(dataset: Dataset, scaling: Standardization) -> Dataset:
+    # One copy for the forecast, the exact solution and the training, not one for each.
+    return replace(dataset, X=scaling.apply(dataset.X), scaling=None, true_parameters=None)

@@ -166,7 +166,8 @@ class Monitor:
         if window < 1 or self._recent[-1 - window] == 0:
             return None
         climb = math.log(self._recent[-1]) - math.log(self._recent[-1 - window])
-        return math.exp(min(climb / window, 700.0)) if climb > 0 else None
+        growth = math.exp(min(climb / window, 700.0))
+        return growth if growth > 1 else None
 
     def _growing(
         self, rule: Literal["rising", "trend"], epoch: int, since: int, measured: float | None, ahead: float | None

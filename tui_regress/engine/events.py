@@ -1,10 +1,16 @@
-"""What training says, in the order it says it. Frozen, plain arrays and numbers: all that ever crosses a thread."""
+"""What training says, in the order it says it, and where it may be taken up.
+
+Frozen, plain arrays and numbers: all that ever crosses a thread.
+"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tui_regress.engine.stability import Forecast
 
 FloatArray = NDArray[np.float64]
 Status = Literal["completed", "converged", "diverged", "stopped", "failed"]
@@ -23,6 +29,8 @@ class Started:
     """The backend that computes the gradient: autograd, analytic or numpy."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read, such as why the CPU is used where an accelerator was asked for."""
+    forecast: "Forecast | None" = None
+    """What is known about the run before its first step; a run always says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +39,10 @@ class Block:
 
     first: int
     parameters: FloatArray
-    """Shape (k, p): weights in column order, bias last."""
+    """Shape (k, p): weights in column order, bias last; in the units of the data."""
     gradient: FloatArray
-    """Shape (k, p): gradient of the loss at ``parameters``."""
+    """Shape (k, p): gradient of the loss by the parameters that training steps: those of its own columns, which are
+    not the ``parameters`` shown where the columns are standardised."""
     loss: FloatArray
     """Shape (k,): in the experiment's own loss."""
     score: FloatArray
@@ -69,6 +78,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """After a verdict the run goes on, from an earlier record."""
+
+    epoch: int
+    """The last record before; the next one comes of one epoch from ``record``."""
+    record: int
+    """The best finite record so far, to which the parameters are set back."""
+    lr: float
+    """The learning rate from here on."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The last word of a run."""
 
@@ -85,4 +107,14 @@ class Ended:
     seconds: float
 
 
-Event = Started | Block | Verdict | Ended
+Event = Started | Block | Verdict | Recovered | Ended
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resume:
+    """Where an earlier run is taken up."""
+
+    epoch: int
+    """Its last record; the next one follows on it."""
+    parameters: FloatArray
+    """Shape (p,): in the units of the data; the optimizer begins afresh."""

@@ -169,18 +169,19 @@ def exact_solution(experiment: Experiment, dataset: Dataset) -> Exact:
     """Least squares for a linear model, Newton's method for a logistic one, in float64.
 
     Weight decay that an optimizer adds to the gradient (all but AdamW's) is part of what is minimised, as it is of
-    where the descent ends; ``loss`` is the experiment's loss without it.
+    where the descent ends; ``loss`` is the experiment's loss without it. Solved for the columns that training sees,
+    reported in the units of the data.
     """
-    model = experiment.model
+    model, trained = experiment.model, dataset.trained
     decay = _coupled_decay(experiment, dataset.rows)
-    if max(dataset.X.max(), -dataset.X.min(), dataset.y.max(), -dataset.y.min()) > _SQUARABLE:
+    if max(trained.X.max(), -trained.X.min(), trained.y.max(), -trained.y.min()) > _SQUARABLE:
         return Exact(None, math.nan, _OUT_OF_RANGE)
     if isinstance(model, Linear):
-        solution = solve(fold(_linear_system(model, dataset, decay)), dataset.rows)
+        solution = solve(fold(_linear_system(model, trained, decay)), dataset.rows)
         parameters, undetermined = solution.parameters, solution.undetermined
     else:
         by = divisor(model, dataset.rows)
-        fit = newton.fit(dataset.X, dataset.y, model.bias, decay * by)
+        fit = newton.fit(trained.X, trained.y, model.bias, decay * by)
         if fit is None:
             return Exact(None, math.nan, f"none found: Newton's method did not settle in {newton.STEPS} steps.")
         if fit.parameters is None:
@@ -199,7 +200,8 @@ def exact_solution(experiment: Experiment, dataset: Dataset) -> Exact:
         note = f"The weight decay of {experiment.optimizer.weight_decay:g} is part of what is minimised."
     elif isinstance(experiment.optimizer, AdamW) and experiment.optimizer.weight_decay:
         note = "AdamW's weight decay is not part of the loss: training settles a little beside these parameters."
-    return Exact(parameters, float(evaluate(model, parameters, dataset.X, dataset.y).loss), note)
+    loss = float(evaluate(model, parameters, trained.X, trained.y).loss)
+    return Exact(dataset.to_original(parameters), loss, note)
 
 
 def check_fit(experiment: Experiment, dataset: Dataset) -> None:
@@ -221,6 +223,15 @@ def check_fit(experiment: Experiment, dataset: Dataset) -> None:
         if len(classes := np.unique(dataset.y)) == 1:
             hint = f"needs rows of both classes; {dataset.target_name} is {classes[0]:g} in every row."
             raise ExperimentError("model.kind", "logistic", hint)
+
+
+def starting_point(experiment: Experiment, dataset: Dataset) -> FloatArray:
+    """Shape (p,): where a run starts, for the columns that training sees.
+
+    Explicit numbers are meant in the units of the data; the other starts are what they are in training.
+    """
+    theta = initial_parameters(experiment.model, dataset.features, experiment.training.seed)
+    return dataset.from_original(theta) if isinstance(experiment.model.init, tuple) else theta
 
 
 def initial_parameters(model: Model, features: int, seed: int) -> FloatArray:

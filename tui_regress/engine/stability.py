@@ -229,7 +229,7 @@ def against_limit(forecast: Forecast, lr: float) -> str:
     if forecast.hover is not None:
         why = "2 over the weight decay"
     elif forecast.kind == "estimated":
-        why = "estimated on this run's own batches"
+        why = "estimated" if math.isnan(forecast.lambda_min) else "estimated on this run's own batches"
     else:
         why = f"{forecast.limit * forecast.lambda_max:.3g}/λmax, λmax {short(forecast.lambda_max, 4)}"
     return f"lr {plain(lr)} is {size} the {what} {short(forecast.limit)} ({why})"
@@ -239,6 +239,8 @@ def remedy(forecast: Forecast) -> str:
     """What to do about too large an lr: a smaller one, the fastest if it keeps clear of the limit, or better scales."""
     if forecast.limit == 0:
         return "Try a momentum and a dampening below 1."
+    if math.isinf(forecast.limit):
+        return f"Try lr {rounded_down(forecast.lr / 10)}."
     # Too near the limit, the fastest rate forgives nothing.
     if forecast.fastest is not None and forecast.fastest < 0.99 * forecast.limit:
         rate, why = forecast.fastest, "fastest"
@@ -250,6 +252,16 @@ def remedy(forecast: Forecast) -> str:
     columns = scaling.carriers[0][0] if scaling.features == 1 else "the columns"
     gain = "" if scaling.limit is None else f" (limit {short(scaling.limit)})"
     return f"Try lr {rounded_down(rate)} ({why}), or standardise {columns}{gain}."
+
+
+def safe_lr(forecast: Forecast, lr: float) -> float:
+    """A learning rate to go on with after ``lr`` has failed: smaller, and stable as far as is known."""
+    if forecast.kind == "exact" and forecast.hover is None and 0 < forecast.limit < math.inf:
+        known = min(forecast.fastest or math.inf, 0.9 * forecast.limit)
+        return known if known < lr else lr / 2
+    if 0 < forecast.limit < math.inf:
+        return min(0.5 * forecast.limit, lr / 2)
+    return lr / 10
 
 
 def short(value: float, digits: int = 3) -> str:
@@ -337,7 +349,7 @@ class Spectrum:
     singular: bool
     """Whether the data leave some direction undetermined, judged with all columns at the same scale."""
     standardised: FloatArray | None = None
-    """Eigenvalues above 0, ascending, with standardised columns; None for wide tables."""
+    """Eigenvalues above 0, ascending, with standardised columns; None with fewer rows than parameters, or thousands."""
     repeats: tuple[tuple[int, ...], ...] = ()
     """Groups of parameters whose columns depend on each other."""
 
@@ -354,7 +366,7 @@ def spectrum(model: Model, dataset: Dataset) -> Spectrum:
             raise InputError("the numbers in the data are too large: the sum of their squares must stay below 1e300.")
     # What a column of ones has as its curvature.
     unit = float(objective.curvature(msgspec.structs.replace(model, bias=False), np.ones((n, 1)))[0, 0])
-    if p <= MOST:
+    if p <= min(n, MOST):
         hessian = objective.curvature(model, dataset.X)
         values, vectors = np.linalg.eigh(hessian)
         standardised, repeats = _standardise(hessian, unit, bias=model.bias)
@@ -546,6 +558,7 @@ class _Modes:
         return _first(lambda epoch: self._log_excess(curvature, epoch) <= goal)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _modes(experiment: Experiment, sgd: Sgd, dataset: Dataset, start: FloatArray | None, exact: Exact | None) -> _Modes:
     """The recursion of a linear model under ``sgd`` with full batches, from its own first step on."""
     model = experiment.model
@@ -625,8 +638,10 @@ def _estimated(
         return replace(base, regime=regime)
     theta = _start(experiment, dataset) if start is None else start
     squares = objective.evaluate(model, theta, dataset.X, dataset.y).loss * divisor(model, dataset.rows)
-    decades = math.log(np.finfo(base.dtype).max) - math.log(squares)
-    return replace(base, regime=regime, overflow_epoch=math.ceil(decades / math.log(base.growth)))
+    if not 0 < squares < math.inf:
+        return replace(base, regime=regime)
+    room = math.log(np.finfo(base.dtype).max) - math.log(squares)
+    return replace(base, regime=regime, overflow_epoch=math.ceil(room / math.log(base.growth)))
 
 
 @np.errstate(under="ignore")

@@ -39,6 +39,26 @@ COMMANDS = (
     Command("x", "stop", "stop", "Stop training and keep what there is", "Run"),
     Command("r", "reset", "reset", "Back to the same first parameters and the same data", "Run"),
     Command("d", "new_data", "new data", "Draw new data with the next seed", "Run"),
+    Command(
+        "a",
+        "retry",
+        "again, fastest",
+        "After an explosion: again from the start, at the fastest rate",
+        "Recover",
+        footer=False,
+    ),
+    Command(
+        "g",
+        "go_on",
+        "go on, safe",
+        "After an explosion: on from the best record, at a safe rate",
+        "Recover",
+        footer=False,
+    ),
+    Command(
+        "z", "standardise", "standardise", "After an explosion: again on standardised columns", "Recover", footer=False
+    ),
+    Command("k", "keep", "keep", "After an explosion: keep what there is", "Recover", footer=False),
     Command("minus", "lower_lr", "lr", "Lower the learning rate one rung, also while training", "Learning rate", "-"),
     Command(
         "plus,equals_sign",

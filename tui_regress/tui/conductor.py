@@ -1,8 +1,11 @@
 """Between the screen and the threads: what a person asks for, what the threads answer. Knows no widget."""
 
+import math
 from typing import Any
 
 from tui_regress.engine.control import Control
+from tui_regress.engine.events import Recovered, Resume
+from tui_regress.engine.stability import safe_lr
 from tui_regress.tui import messages
 from tui_regress.tui.runner import Runner
 from tui_regress.tui.session import RunState, Session
@@ -58,6 +61,39 @@ class Conductor:
         else:
             self._start_when_ready = None
             self.session.reset()
+
+    def retry(self) -> None:
+        """After an explosion: from the start, at the fastest learning rate."""
+        if (lr := self.session.fastest) is not None:
+            self.session.edit({"optimizer.lr": lr})
+            self._begin("run")
+
+    def go_on(self) -> None:
+        """After an explosion: from the best record, at a safe learning rate."""
+        session, latest, best = self.session, self.session.history.latest, self.session.history.best
+        if session.dataset is None or session.forecast is None or latest is None or best is None:
+            return
+        lr = _two_digits(safe_lr(session.forecast, latest.lr))
+        session.edit({"optimizer.lr": lr})
+        session.go_on(Recovered(latest.epoch, best.epoch, lr, f"Back to epoch {best.epoch:,}, and on with lr {lr:g}."))
+        self._control = Control()
+        resume = Resume(latest.epoch, best.parameters)
+        self._runner.train(session.run_id, session.experiment, session.dataset, self._control, resume)
+
+    def standardise(self) -> None:
+        """After an explosion: from the start on standardised columns, at a learning rate that suits them."""
+        session = self.session
+        lr = session.experiment.optimizer.lr
+        if (scaling := session.forecast.scaling if session.forecast else None) is not None:
+            # Without a limit, of single rows: each may be as curved as all its columns together.
+            careful = 0.25 / scaling.lambda_max / (scaling.features + 1)
+            lr = min(lr, careful) if scaling.limit is None else 0.5 * scaling.limit
+        session.edit({"data.standardize": True, "optimizer.lr": _two_digits(lr)})
+        self._begin("run")
+
+    def keep(self) -> None:
+        """After an explosion: leave everything as it is."""
+        self.session.choosing = False
 
     def edit(self, key: str, value: Any) -> bool:
         """Change a setting, the learning rate also while training. Returns whether the experiment changed."""
@@ -131,6 +167,13 @@ class Conductor:
         self.session.verdict = message.verdict
         return True
 
+    def run_recovered(self, message: messages.RunRecovered) -> bool:
+        """The run went back to an earlier record and goes on."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.recovered(message.recovered)
+        return True
+
     def run_ended(self, message: messages.RunEnded) -> bool:
         """The thread's last word."""
         if message.run_id != self.session.run_id:
@@ -157,3 +200,9 @@ class Conductor:
             self._control.step()
         self._start_when_ready = None
         self._runner.train(session.run_id, session.experiment, session.dataset, self._control)
+
+
+def _two_digits(lr: float) -> float:
+    """``lr`` rounded down to two significant digits: a number a person can read, and no less safe."""
+    unit = 10.0 ** (math.floor(math.log10(lr)) - 1)
+    return float(f"{math.floor(lr / unit) * unit:.2g}")

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.engine.events import Block, Ended, Started, Verdict
+from tui_regress.engine.events import Block, Ended, Recovered, Started, Verdict
 from tui_regress.engine.objective import Exact
 from tui_regress.engine.stability import Forecast
 
@@ -75,6 +75,14 @@ class DivergenceFound(Message):
 
     run_id: int
     verdict: Verdict
+
+
+@dataclass
+class RunRecovered(Message):
+    """After a verdict the run goes on, from an earlier record."""
+
+    run_id: int
+    recovered: Recovered
 
 
 @dataclass

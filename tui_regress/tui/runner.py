@@ -14,8 +14,8 @@ from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine import stability
 from tui_regress.engine.control import Control
-from tui_regress.engine.events import Block, Ended, Started, Verdict
-from tui_regress.engine.objective import Exact, check_fit, exact_solution, initial_parameters
+from tui_regress.engine.events import Block, Ended, Recovered, Resume, Started, Verdict
+from tui_regress.engine.objective import Exact, check_fit, exact_solution, starting_point
 from tui_regress.experiment import Experiment, Training
 from tui_regress.problems import ExperimentError, describe
 from tui_regress.tui import messages
@@ -53,10 +53,15 @@ class Runner:
         if self._preparing is None:
             self._preparing = self._spawn("prepare", self._prepare_latest)
 
-    def train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
-        """Train; answers with RunStarted, EpochsCompleted …, and always, last, RunEnded."""
+    def train(
+        self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control, resume: Resume | None = None
+    ) -> None:
+        """Train, from the start or from where ``resume`` says.
+
+        Answers with RunStarted, EpochsCompleted …, and always, last, RunEnded.
+        """
         self._control = control
-        self._training = self._spawn("training", self._train, run_id, experiment, dataset, control)
+        self._training = self._spawn("training", self._train, run_id, experiment, dataset, control, resume)
 
     def close(self, timeout: float) -> None:
         """Stop training and wait for its thread, ``timeout`` seconds at most."""
@@ -88,11 +93,11 @@ class Runner:
         try:
             dataset = dataset or load_dataset(experiment)
             check_fit(experiment, dataset)
-            initial = initial_parameters(experiment.model, dataset.features, experiment.training.seed)
+            start, trained = starting_point(experiment, dataset), dataset.trained
             exact = _exact(_without_lr(experiment), dataset)
-            self._post(messages.Prepared(request, dataset, exact, initial))
-            forecast = stability.forecast(experiment, dataset, initial, exact)
-            predicted = _predicted(experiment, dataset, initial, exact)
+            self._post(messages.Prepared(request, dataset, exact, dataset.to_original(start)))
+            forecast = stability.forecast(experiment, trained, start, exact)
+            predicted = _predicted(experiment, trained, start, exact)
             if predicted is not None and forecast.overflow_epoch is not None:
                 predicted[forecast.overflow_epoch :] = np.inf
             self._post(messages.Forecasted(request, forecast, predicted))
@@ -101,13 +106,15 @@ class Runner:
         except Exception as error:  # whatever goes wrong in a thread must reach the screen
             self._post(messages.PreparationFailed(request, "", describe(error)))
 
-    def _train(self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control) -> None:
+    def _train(
+        self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control, resume: Resume | None
+    ) -> None:
         ended: Ended | None = None
         failure = ""
         try:
             from tui_regress.engine import training
 
-            for event in training.run(experiment, dataset, control):
+            for event in training.run(experiment, dataset, control, resume=resume):
                 match event:
                     case Started():
                         self._post(messages.RunStarted(run_id, event))
@@ -115,6 +122,8 @@ class Runner:
                         self._post(messages.EpochsCompleted(run_id, event))
                     case Verdict():
                         self._post(messages.DivergenceFound(run_id, event))
+                    case Recovered():
+                        self._post(messages.RunRecovered(run_id, event))
                     case Ended():
                         ended = event
         except Exception as error:
@@ -137,11 +146,11 @@ def _without_lr(experiment: Experiment) -> Experiment:
 
 
 def _predicted(
-    experiment: Experiment, dataset: Dataset, initial: NDArray[np.float64], exact: Exact
+    experiment: Experiment, trained: Dataset, start: NDArray[np.float64], exact: Exact
 ) -> NDArray[np.float64] | None:
     """Shape (k,): the loss of the records to come, where theory knows it; at most PREDICTED of them."""
     epochs = np.arange(min(experiment.training.epochs, PREDICTED) + 1)
     try:
-        return stability.predicted_losses(experiment, dataset, epochs, initial, exact)
+        return stability.predicted_losses(experiment, trained, epochs, start, exact)
     except ValueError:
         return None

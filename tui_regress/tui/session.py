@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset
-from tui_regress.engine.events import Block, Ended, Started, Verdict
+from tui_regress.engine.events import Block, Ended, Recovered, Started, Verdict
 from tui_regress.engine.history import History
 from tui_regress.engine.objective import Exact, parameter_names, predict
 from tui_regress.engine.stability import Forecast
@@ -81,6 +81,9 @@ class Session:
         self.verdict: Verdict | None = None
         self.ended: Ended | None = None
         self.failure = ""
+        self.recoveries: list[Recovered] = []
+        self.choosing = False
+        """The run has exploded, and nobody has said yet what to do."""
         self._pending: dict[str, Any] = {}
         self.problems: dict[str, str] = {}
         """Dotted setting → what is wrong with it; the empty key is for what no single field is to blame for."""
@@ -109,7 +112,7 @@ class Session:
         edited, self.problems = before, {}
         for _ in range(len(self._pending)):
             edited, self._pending, self.problems = _apply(edited, self._pending)
-        if (edited.data, type(edited.model)) != (before.data, type(before.model)):
+        if _source(edited) != _source(before):
             self.forget_data()
         self.experiment = edited
         restarts = (edited.data, edited.model, edited.training.seed) != (
@@ -189,8 +192,36 @@ class Session:
         self.history = History()
         self.started = self.verdict = self.ended = self.loaded = None
         self.failure = ""
+        self.recoveries = []
+        self.choosing = False
         self._speed_mark = None
         self.epochs_per_second = 0.0
+
+    def recovered(self, event: Recovered) -> None:
+        """The run goes on from an earlier record: its verdict is history."""
+        self.recoveries.append(event)
+        self.verdict = None
+
+    def go_on(self, event: Recovered) -> None:
+        """A run that has ended goes on, its records kept."""
+        self.recovered(event)
+        self.ended = None
+        self.choosing = False
+        self.state = RunState.LOADING
+
+    @property
+    def fastest(self) -> float | None:
+        """The fastest stable learning rate, where it is known and not the one in use."""
+        if self.forecast is None or self.forecast.fastest is None:
+            return None
+        fastest = float(f"{min(self.forecast.fastest, 0.99 * self.forecast.limit):.3g}")
+        return fastest if fastest != self.experiment.optimizer.lr else None
+
+    @property
+    def can_go_on(self) -> bool:
+        """There are epochs left, and a record to begin them from."""
+        latest = self.history.latest
+        return latest is not None and self.history.best is not None and latest.epoch < self.experiment.training.epochs
 
     def append(self, block: Block) -> None:
         """New records."""
@@ -207,6 +238,7 @@ class Session:
         """The run's last word."""
         self.ended, self.failure = ended, failure
         self.state = RunState[ended.status.upper()] if ended else RunState.FAILED
+        self.choosing = self.state is RunState.DIVERGED
         if ended and ended.seconds > 0:
             self.epochs_per_second = ended.epoch / ended.seconds
 
@@ -257,3 +289,8 @@ def _apply(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[Experime
                 waiting[key] = value
                 problems[key] = error.hint if error.key.partition("[")[0] == key else f"does not fit: {error}"
         return experiment, waiting, problems
+
+
+def _source(experiment: Experiment) -> tuple[object, ...]:
+    """What the dataset depends on."""
+    return experiment.data, type(experiment.model), experiment.model.bias

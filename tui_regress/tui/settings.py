@@ -44,7 +44,7 @@ def data_settings(experiment: Experiment) -> list[Setting]:
     match experiment.data:
         case Points(x=x):
             several = any(isinstance(row, tuple) for row in x)
-            fields = [] if several else [_POINTS_X, _POINTS_Y]
+            fields = [_STANDARDIZE] if several else [_STANDARDIZE, _POINTS_X, _POINTS_Y]
         case LinearData() | LogisticData() as data:
             scope = {
                 "normal": [_ROWS, _SEED],
@@ -53,9 +53,9 @@ def data_settings(experiment: Experiment) -> list[Setting]:
             }
             weights = [_WEIGHTS, _BIAS_TRUE] if len(data.weights) < 3 else [_MANY_WEIGHTS, _BIAS_TRUE]
             fields = [_X, *scope[data.x], *weights, _NOISE, _NOISE_SCALE]
-            fields += [_SEED] if data.x == "range" else []
+            fields += [_SEED, _STANDARDIZE] if data.x == "range" else [_STANDARDIZE]
         case Table():
-            fields = [_PATH, _TARGET, _FEATURES]
+            fields = [_STANDARDIZE, _PATH, _TARGET, _FEATURES]
     return [_SOURCE, *fields]
 
 
@@ -185,6 +185,7 @@ _BIAS_TRUE = Setting("data.bias", "Bias", "number", "True constant term")
 _NOISE = Setting("data.noise", "Noise", "choice", "Its distribution", _choices(LinearData, "noise"))
 _NOISE_SCALE = Setting("data.noise_scale", "Scale", "number", "How strong the noise is")
 _SEED = Setting("data.seed", "Seed", "integer", "Of the random numbers; d takes the next")
+_STANDARDIZE = Setting("data.standardize", "Scaled", "switch", "Train on columns of mean 0 and variance 1")
 _PATH = Setting("data.path", "File", "text", "CSV, TSV or Parquet", wide=True)
 _TARGET = Setting("data.target", "Target", "text", "The column to predict", wide=True)
 _FEATURES = Setting(

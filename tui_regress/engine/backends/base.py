@@ -50,8 +50,11 @@ class Backend(Protocol[S]):
 
     name: ClassVar[str]
 
-    def start(self) -> S:
-        """A new state at record 0. Every start of the same backend leads to the same numbers."""
+    def start(self, theta: FloatArray | None = None, epoch: int = 0) -> S:
+        """A new state at the record of ``epoch`` with the parameters ``theta``, shape (p,); by default the run's first.
+
+        Every start of the same backend at the same place leads to the same numbers.
+        """
 
     def record(self, state: S) -> Block:
         """The record of ``state`` as it is: a block of one."""
@@ -104,11 +107,13 @@ class Descent(ABC, Generic[S, A]):
     def _stack(self, values: Sequence[A]) -> FloatArray:
         """``values`` as rows: shape (k, 2p + 2)."""
 
-    def start(self) -> S:
+    def start(self, theta: FloatArray | None = None, epoch: int = 0) -> S:
         """See :class:`Backend`."""
         seed = self.experiment.training.seed
-        theta = initial_parameters(self.model, self.features, seed)
-        state = self._state(theta, np.random.default_rng(seed))
+        if theta is None:
+            theta = initial_parameters(self.model, self.features, seed)
+        state = self._state(theta, np.random.default_rng((seed, epoch) if epoch else seed))
+        state.epoch = epoch
         self._evaluate(state, breathe=lambda: None)
         return state
 

@@ -57,10 +57,10 @@ class TorchDescent(base.Descent[S, Tensor]):
     def _prepared(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
         """X and y in the form in which this backend takes them."""
 
-    def start(self) -> S:
+    def start(self, theta: FloatArray | None = None, epoch: int = 0) -> S:
         """See :class:`base.Backend`."""
         with _threads(self._threads):
-            return super().start()
+            return super().start(theta, epoch)
 
     def advance(self, state: S, epochs: int, breathe: base.Breathe) -> Block:
         """See :class:`base.Backend`."""

@@ -126,6 +126,11 @@ class LabScreen(Screen[None]):
         if self._conductor.divergence_found(message):
             self._refresh_all()
 
+    def on_run_recovered(self, message: messages.RunRecovered) -> None:
+        """The run goes on from an earlier record."""
+        if self._conductor.run_recovered(message):
+            self._refresh_all()
+
     def on_run_ended(self, message: messages.RunEnded) -> None:
         """The thread's last word."""
         if self._conductor.run_ended(message):
@@ -171,6 +176,26 @@ class LabScreen(Screen[None]):
     def action_reset(self) -> None:
         """Back to the start."""
         self._conductor.reset()
+        self._refresh_all()
+
+    async def action_retry(self) -> None:
+        """From the start, at the fastest learning rate."""
+        self._conductor.retry()
+        await self._experiment_changed()
+
+    async def action_go_on(self) -> None:
+        """From the best record, at a safe learning rate."""
+        self._conductor.go_on()
+        await self._experiment_changed()
+
+    async def action_standardise(self) -> None:
+        """From the start, on standardised columns."""
+        self._conductor.standardise()
+        await self._experiment_changed()
+
+    def action_keep(self) -> None:
+        """Leave everything as it is."""
+        self._conductor.keep()
         self._refresh_all()
 
     async def action_new_data(self) -> None:
@@ -286,6 +311,14 @@ class LabScreen(Screen[None]):
                 return session.can_draw_new_data and not session.state.active
             case "save":
                 return session.parameters is not None
+            case "retry":
+                return session.choosing and session.fastest is not None
+            case "go_on":
+                return session.choosing and session.can_go_on
+            case "standardise":
+                return session.choosing and not session.experiment.data.standardize
+            case "keep":
+                return session.choosing
             case "explain":
                 return session.forecast is not None
             case "open":

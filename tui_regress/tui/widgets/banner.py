@@ -16,7 +16,10 @@ class Banner(Static):
         heading, sentence = describe(session)
         self.set_class(session.state in (RunState.DIVERGED, RunState.FAILED) or "" in session.problems, "-trouble")
         self.set_class(session.state in (RunState.COMPLETED, RunState.CONVERGED), "-success")
-        self.update(Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence))
+        text = Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence)
+        for key, choice in choices(session):
+            text.append_text(Text.assemble("\n", (f" {key} ", "bold reverse"), f" {choice}"))
+        self.update(text)
 
 
 def describe(session: Session) -> tuple[str, str]:
@@ -40,6 +43,8 @@ def describe(session: Session) -> tuple[str, str]:
             return "Loading.", "torch and the data are on their way; training starts by itself."
     if session.verdict:
         return "It explodes.", session.verdict.message
+    if session.recoveries and session.state is RunState.RUNNING:
+        return "Recovered.", session.recoveries[-1].message
     notes = " ".join(
         (*(session.dataset.notes if session.dataset else ()), *(session.started.notes if session.started else ()))
     )
@@ -47,6 +52,20 @@ def describe(session: Session) -> tuple[str, str]:
         notes = f"A saved model: its parameters and predictions are below; s trains it anew from the start. {notes}"
     about = " ".join(filter(None, (experiment.about, notes)))
     return printable(experiment.title or experiment.name), printable(about, 600)
+
+
+def choices(session: Session) -> list[tuple[str, str]]:
+    """After an explosion: the key and the words of each way out."""
+    if not session.choosing:
+        return []
+    ways = []
+    if session.fastest is not None:
+        ways.append(("a", f"again from the start, at the fastest lr {session.fastest:g}"))
+    if session.can_go_on and session.history.best is not None:
+        ways.append(("g", f"go on from the best record, epoch {session.history.best.epoch:,}, at a safe lr"))
+    if not session.experiment.data.standardize:
+        ways.append(("z", "standardise the columns and start again"))
+    return [*ways, ("k", "keep what there is")]
 
 
 def _least(session: Session) -> str:

@@ -60,6 +60,9 @@ class LossPane(Widget, can_focus=True):
         mark = None
         if verdict := session.verdict:
             mark = charts.Mark(verdict.epoch, f"{verdict.rule}, epoch {verdict.epoch:,}")
+        elif session.recoveries:
+            event = session.recoveries[-1]
+            mark = charts.Mark(event.epoch, f"back to epoch {event.record:,}, lr {event.lr:.3g}")
         return charts.loss_chart(
             losses[first:],
             first,

@@ -205,13 +205,20 @@ def decode(raw: Mapping[str, Any], source: str = "") -> Experiment:
     Raises ExperimentError.
     """
     try:
-        experiment = convert(raw, Experiment)
+        experiment = _printable(convert(raw, Experiment))
         _check(experiment)
     except ExperimentError as error:
         raise error.within(source) from None
     except RecursionError:
         raise ExperimentError("", msgspec.UNSET, _TOO_DEEP, source) from None
     return experiment
+
+
+def _printable(experiment: Experiment) -> Experiment:
+    """``experiment`` with a heading that is safe to print anywhere, on one line."""
+    heading = {"name": 80, "title": 200, "about": 1000}
+    texts = {key: printable(" ".join(getattr(experiment, key).split()), limit) for key, limit in heading.items()}
+    return msgspec.structs.replace(experiment, **texts)
 
 
 def encode(experiment: Experiment) -> dict[str, Any]:
@@ -312,6 +319,10 @@ def _check(experiment: Experiment) -> None:
             _check_points(x, y)
         case LinearData() | LogisticData() as data:
             _check_generated(data)
+    if experiment.optimizer.lr > _LARGEST_LR:
+        raise ExperimentError(
+            "optimizer.lr", experiment.optimizer.lr, "must be at most 1e30; float32 holds little more."
+        )
     if isinstance(experiment.optimizer, Sgd):
         optimizer = experiment.optimizer
         if optimizer.nesterov and (optimizer.momentum == 0 or optimizer.dampening != 0):
@@ -357,6 +368,7 @@ def _check_generated(data: LinearData | LogisticData) -> None:
         raise ExperimentError("data.x", "range", "spaces one feature evenly; use normal or uniform for several.")
 
 
+_LARGEST_LR = 1e30
 _TOO_DEEP = "is nested too deeply to be an experiment."
 _TABLES = ("data", "model", "optimizer", "training", "device", "predict")
 _KINDS: dict[str, tuple[type[Struct], ...]] = {

@@ -167,7 +167,7 @@ async def test_messages_of_an_earlier_run_are_dropped() -> None:
 async def test_an_error_in_the_worker_is_shown_and_the_app_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from tui_regress.engine import training
 
-    def broken(*_arguments: object) -> Any:
+    def broken(*_arguments: object, **_named: object) -> Any:
         raise MemoryError("not enough memory for 10 GB")
 
     async with running("gentle-line") as (app, pilot):

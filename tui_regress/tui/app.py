@@ -49,6 +49,14 @@ class LabApp(App[None]):
         """No thread outlives the screen."""
         self.lab.close()
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What the style sheet asks of every theme, also of those that are not ours."""
+        return {"muted": "#808b9a"}
+
+    async def action_quit(self) -> None:
+        """Leave; asks while training, wherever the key was pressed."""
+        self.lab.action_quit()
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The commands that can be carried out now."""
         if screen is self.lab:
@@ -58,7 +66,7 @@ class LabApp(App[None]):
                     yield SystemCommand(
                         command.label.capitalize(), command.help, partial(self._carry_out, command.action)
                     )
-        yield SystemCommand("Theme", "Choose among all colour themes", self.action_change_theme)
+        yield SystemCommand("All themes", "Choose among all colour themes", self.action_change_theme)
 
     def summary(self) -> str:
         """What became of the run, for the terminal the app leaves behind; empty if nothing ran."""

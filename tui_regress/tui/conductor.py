@@ -1,11 +1,16 @@
 """Between the screen and the threads: what a person asks for, what the threads answer. Knows no widget."""
 
 import math
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Recovered, Resume
 from tui_regress.engine.stability import safe_lr
+from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
 from tui_regress.tui.runner import Runner
 from tui_regress.tui.session import RunState, Session
@@ -19,22 +24,28 @@ class Conductor:
         self._runner = runner
         self._control = Control()
         self._start_when_ready: str | None = None
-        self._reset_when_ended = False
+        """"run" or "step", while a start waits for the data."""
+        self._when_ended: Callable[[], None] | None = None
+        """What was asked for while the run was stopping."""
 
     # -- what a person asks for
 
     def start(self) -> None:
         """Start, or resume after a pause."""
-        if self.session.state is RunState.PAUSED:
+        state = self.session.state
+        if state is RunState.PAUSED:
             self._control.resume()
             self.session.state = RunState.RUNNING
+        elif state is RunState.STOPPING:
+            self._when_ended = self.start
         elif self.session.can_start:
             self._begin("run")
 
     def pause(self) -> None:
         """Pause before the next epoch."""
-        self._control.pause()
-        self.session.state = RunState.PAUSED
+        if self.session.state is RunState.RUNNING:
+            self._control.pause()
+            self.session.state = RunState.PAUSED
 
     def step(self) -> None:
         """One epoch, then a pause."""
@@ -49,40 +60,49 @@ class Conductor:
         if self._start_when_ready is not None:
             self._start_when_ready = None
             self.session.reset()
-        else:
+        elif self.session.state.active:
             self._control.stop()
             self.session.state = RunState.STOPPING
 
     def reset(self) -> None:
         """Back to no records; a run in progress is stopped first."""
-        if self.session.state.active and self._start_when_ready is None:
-            self._reset_when_ended = True
-            self.stop()
+        self.stop()
+        if self.session.state is RunState.STOPPING:
+            self._when_ended = self.session.reset
         else:
-            self._start_when_ready = None
             self.session.reset()
+
+    def open(self, experiment: Experiment, parameters: NDArray[np.float64] | None) -> None:
+        """Another experiment, or a saved model; a run in progress is stopped and forgotten."""
+        self.stop()
+        self._when_ended = None
+        self.session.open(experiment, parameters)
+        self.prepare()
 
     def retry(self) -> None:
         """After an explosion: from the start, at the fastest learning rate."""
-        if (lr := self.session.fastest) is not None:
+        if self.session.can_start and (lr := self.session.fastest) is not None:
             self.session.edit({"optimizer.lr": lr})
             self._begin("run")
+            self.prepare()
 
     def go_on(self) -> None:
         """After an explosion: from the best record, at a safe learning rate."""
         session, latest, best = self.session, self.session.history.latest, self.session.history.best
-        if session.dataset is None or session.forecast is None or latest is None or best is None:
+        if not session.can_start or session.dataset is None or session.forecast is None or not (latest and best):
             return
         lr = _two_digits(safe_lr(session.forecast, latest.lr))
-        session.edit({"optimizer.lr": lr})
         session.go_on(Recovered(latest.epoch, best.epoch, lr, f"Back to epoch {best.epoch:,}, and on with lr {lr:g}."))
         self._control = Control()
         resume = Resume(latest.epoch, best.parameters)
-        self._runner.train(session.run_id, session.experiment, session.dataset, self._control, resume)
+        self._runner.train(session.run_id, session.recorded, session.dataset, self._control, resume)
+        self.prepare()
 
     def standardise(self) -> None:
         """After an explosion: from the start on standardised columns, at a learning rate that suits them."""
         session = self.session
+        if not session.can_start:
+            return
         lr = session.experiment.optimizer.lr
         if (scaling := session.forecast.scaling if session.forecast else None) is not None:
             # Without a limit, of single rows: each may be as curved as all its columns together.
@@ -112,7 +132,7 @@ class Conductor:
     def prepare(self) -> None:
         """Have the data loaded and examined, unless a setting is wrong."""
         session = self.session
-        if not session.problems.keys() - {""}:
+        if not session.draft.problems:
             self._runner.prepare(session.ask(), session.experiment, session.dataset)
 
     # -- what the threads answer: each returns whether it was news, not the echo of something given up
@@ -138,7 +158,7 @@ class Conductor:
         if message.request != self.session.request:
             return False
         self.session.forget_data()
-        self.session.problems[message.key.partition("[")[0]] = message.problem
+        self.session.obstacle = message.key.partition("[")[0], message.problem
         if self._start_when_ready is not None:
             self._start_when_ready = None
             self.session.reset()
@@ -179,12 +199,14 @@ class Conductor:
         if message.run_id != self.session.run_id:
             return False
         self.session.end(message.ended, message.failure)
-        if self._reset_when_ended:
-            self._reset_when_ended = False
-            self.session.reset()
+        if (asked := self._when_ended) is not None:
+            self._when_ended = None
+            asked()
         return True
 
     def _begin(self, how: str) -> None:
+        if not self.session.can_start:
+            return
         self.session.begin()
         self._start_when_ready = how
         if self.session.dataset is not None:

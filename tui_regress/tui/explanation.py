@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from tui_regress.engine.stability import Forecast, explain
+from tui_regress.engine.sentences import explain
+from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, Linear, Sgd
-from tui_regress.tui.numbers import short
+from tui_regress.text import short
 
 Paragraph = tuple[str, str]
 """Heading and text."""

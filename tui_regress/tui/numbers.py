@@ -1,23 +1,22 @@
-"""Numbers as the screen writes them: few digits, one width, a true minus sign."""
+"""Numbers in columns and on status lines: few digits, one width, a true minus sign."""
 
 import math
 
+from tui_regress.text import compact_exponent
 
-def number(value: float, width: int = 8) -> str:
-    """``value`` in at most ``width`` characters, with up to six significant digits: ``1.99518``, ``−1.2e-12``."""
+_WIDTH = 8
+
+
+def number(value: float) -> str:
+    """``value`` in at most eight characters, with up to six significant digits: ``1.99518``, ``−1.2e-12``."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "−inf"
     sign, magnitude = "−" if value < 0 else "", abs(value)
     if magnitude == 0 or 1e-3 <= magnitude < 999_999.5:
         whole = len(f"{magnitude:.0f}")
         return f"{sign}{magnitude:.{max(0, 6 - whole)}f}"
-    texts = (sign + _exponent(f"{magnitude:.{decimals}e}") for decimals in (3, 2, 1, 0))
-    return next(text for text in texts if len(text) <= width)
-
-
-def short(value: float) -> str:
-    """``value`` in three significant digits: for status lines and sentences."""
-    return ("−" if value < 0 else "") + _exponent(f"{abs(value):.3g}")
+    texts = (sign + compact_exponent(f"{magnitude:.{decimals}e}") for decimals in (3, 2, 1, 0))
+    return next(text for text in texts if len(text) <= _WIDTH)
 
 
 def count(value: float) -> str:
@@ -27,7 +26,3 @@ def count(value: float) -> str:
             scaled = value / (1e3 if symbol == "k" else unit)
             return f"{scaled:.0f} {symbol}" if scaled >= 100 else f"{scaled:.1f} {symbol}"
     return f"{value:.0f}"
-
-
-def _exponent(text: str) -> str:
-    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

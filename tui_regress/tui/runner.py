@@ -60,8 +60,12 @@ class Runner:
 
         Answers with RunStarted, EpochsCompleted …, and always, last, RunEnded.
         """
+        if self._control is not None:
+            self._control.stop()
         self._control = control
-        self._training = self._spawn("training", self._train, run_id, experiment, dataset, control, resume)
+        self._training = self._spawn(
+            "training", self._train, self._training, run_id, experiment, dataset, control, resume
+        )
 
     def close(self, timeout: float) -> None:
         """Stop training and wait for its thread, ``timeout`` seconds at most."""
@@ -107,8 +111,17 @@ class Runner:
             self._post(messages.PreparationFailed(request, "", describe(error)))
 
     def _train(
-        self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control, resume: Resume | None
+        self,
+        before: threading.Thread | None,
+        run_id: int,
+        experiment: Experiment,
+        dataset: Dataset,
+        control: Control,
+        resume: Resume | None,
     ) -> None:
+        # An earlier run, stopped, may still be at its last step: two never train side by side.
+        if before is not None:
+            before.join()
         ended: Ended | None = None
         failure = ""
         try:

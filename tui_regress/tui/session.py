@@ -15,7 +15,7 @@ from tui_regress.engine.history import History
 from tui_regress.engine.objective import Exact, parameter_names, predict
 from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, LinearData, LogisticData, override
-from tui_regress.problems import ExperimentError
+from tui_regress.tui.draft import Draft
 
 LADDER = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates the ``-`` and ``+`` keys step through."""
@@ -64,7 +64,7 @@ class Session:
     """The state of the main screen and the rules by which it changes; only the UI thread touches it."""
 
     def __init__(self, experiment: Experiment, clock: Callable[[], float] = time.monotonic) -> None:
-        self.experiment = experiment
+        self.draft = Draft(experiment)
         self.state = RunState.IDLE
         self.run_id = 0
         self.request = 0
@@ -84,20 +84,29 @@ class Session:
         self.recoveries: list[Recovered] = []
         self.choosing = False
         """The run has exploded, and nobody has said yet what to do."""
-        self._pending: dict[str, Any] = {}
-        self.problems: dict[str, str] = {}
-        """Dotted setting → what is wrong with it; the empty key is for what no single field is to blame for."""
+        self.ran: Experiment | None = None
+        """What the records come from: the experiment as it was at the start, at the learning rate of now."""
+        self.obstacle: tuple[str, str] | None = None
+        """Setting ("" for none) and sentence: why the data could not be prepared."""
         self._clock = clock
         self._speed_mark: tuple[float, int] | None = None
         self.epochs_per_second = 0.0
 
     # -- the experiment
 
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment as it is set now."""
+        return self.draft.experiment
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Dotted setting → what is wrong with it; the empty key is for what no single field is to blame for."""
+        return self.draft.problems | (dict([self.obstacle]) if self.obstacle else {})
+
     def open(self, experiment: Experiment, parameters: NDArray[np.float64] | None = None) -> None:
         """Another experiment, or a saved model with its ``parameters``; nothing of the last one stays."""
-        self.experiment = experiment
-        self.problems.clear()
-        self._pending.clear()
+        self.draft = Draft(experiment)
         self.forget_data()
         self.reset()
         self.loaded = parameters
@@ -105,24 +114,21 @@ class Session:
     def edit(self, changes: Mapping[str, Any]) -> bool:
         """Apply settings; what is wrong waits, named in ``problems``. Returns whether the experiment changed.
 
-        A setting that is wrong only beside another one is tried again with every later change.
+        While training only the learning rate can change.
         """
-        self._pending |= changes
+        if self.state.active and changes.keys() != {"optimizer.lr"}:
+            return False
         before = self.experiment
-        edited, self.problems = before, {}
-        for _ in range(len(self._pending)):
-            edited, self._pending, self.problems = _apply(edited, self._pending)
-        if _source(edited) != _source(before):
+        self.draft.edit(changes)
+        after = self.experiment
+        if _source(after) != _source(before):
             self.forget_data()
-        self.experiment = edited
-        restarts = (edited.data, edited.model, edited.training.seed) != (
-            before.data,
-            before.model,
-            before.training.seed,
-        )
-        if restarts and not self.state.active:
-            self.reset()
-        return edited != before
+        if not self.state.active:
+            if (after.data, after.model, after.training.seed) != (before.data, before.model, before.training.seed):
+                self.reset()
+        elif self.ran is not None:
+            self.ran = override(self.ran, {"optimizer.lr": after.optimizer.lr})
+        return after != before
 
     def step_lr(self, direction: int) -> bool:
         """One rung down (−1) or up (+1) the ladder. Returns whether there was one."""
@@ -136,8 +142,8 @@ class Session:
         if source == "points":
             shown = self.dataset
             few = shown is not None and shown.features == 1 and shown.rows <= _TYPED_POINTS
-            changes["data.x"] = shown.X[:, 0].round(6).tolist() if shown and few else [1.0, 2.0, 3.0, 4.0, 5.0]
-            changes["data.y"] = shown.y.round(6).tolist() if shown and few else [2.0, 4.0, 6.0, 8.0, 10.0]
+            changes["data.x"] = shown.X[:, 0].tolist() if shown and few else [1.0, 2.0, 3.0, 4.0, 5.0]
+            changes["data.y"] = shown.y.tolist() if shown and few else [2.0, 4.0, 6.0, 8.0, 10.0]
         elif source != self.experiment.model.__struct_config__.tag:
             changes["model.kind"] = source
         return self.edit(changes)
@@ -155,7 +161,9 @@ class Session:
     # -- the data
 
     def forget_data(self) -> None:
-        """What was prepared no longer fits."""
+        """What was prepared no longer fits, nor does what is still on its way."""
+        self.request += 1
+        self.obstacle = None
         self.dataset = None
         self.exact = None
         self.initial = None
@@ -165,7 +173,7 @@ class Session:
     def ask(self) -> int:
         """A new request for preparation; answers to earlier ones are stale from now on."""
         self.request += 1
-        self.problems.pop("", None)
+        self.obstacle = None
         return self.request
 
     def prepared(self, dataset: Dataset, exact: Exact, initial: NDArray[np.float64]) -> None:
@@ -182,6 +190,7 @@ class Session:
     def begin(self) -> int:
         """A new run from the start; its id."""
         self.reset()
+        self.ran = self.experiment
         self.state = RunState.LOADING
         return self.run_id
 
@@ -190,7 +199,7 @@ class Session:
         self.run_id += 1
         self.state = RunState.IDLE
         self.history = History()
-        self.started = self.verdict = self.ended = self.loaded = None
+        self.started = self.verdict = self.ended = self.loaded = self.ran = None
         self.failure = ""
         self.recoveries = []
         self.choosing = False
@@ -201,13 +210,14 @@ class Session:
         """The run goes on from an earlier record: its verdict is history."""
         self.recoveries.append(event)
         self.verdict = None
+        self.edit({"optimizer.lr": event.lr})
 
     def go_on(self, event: Recovered) -> None:
         """A run that has ended goes on, its records kept."""
-        self.recovered(event)
         self.ended = None
         self.choosing = False
         self.state = RunState.LOADING
+        self.recovered(event)
 
     @property
     def fastest(self) -> float | None:
@@ -245,6 +255,11 @@ class Session:
     # -- what there is to see
 
     @property
+    def recorded(self) -> Experiment:
+        """The experiment the records and parameters come from; without a run, the one that is set."""
+        return self.ran or self.experiment
+
+    @property
     def names(self) -> tuple[str, ...]:
         """p parameter names, () while there are no data."""
         return parameter_names(self.experiment.model, self.dataset.feature_names) if self.dataset else ()
@@ -273,22 +288,6 @@ class Session:
             Prediction(tuple(x), float(b), None if after is None else float(after[i]))
             for i, (x, b) in enumerate(zip(at, before, strict=True))
         )
-
-
-def _apply(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[Experiment, dict[str, Any], dict[str, str]]:
-    """``experiment`` with those of ``changes`` that are right, one by one; the others, and what is wrong with each."""
-    waiting: dict[str, Any] = {}
-    problems: dict[str, str] = {}
-    try:
-        return override(experiment, changes), waiting, problems
-    except ExperimentError:
-        for key, value in changes.items():
-            try:
-                experiment = override(experiment, {key: value})
-            except ExperimentError as error:
-                waiting[key] = value
-                problems[key] = error.hint if error.key.partition("[")[0] == key else f"does not fit: {error}"
-        return experiment, waiting, problems
 
 
 def _source(experiment: Experiment) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from tui_regress.experiment import (
     Table,
     Training,
 )
+from tui_regress.text import printable
 
 Kind = Literal["text", "integer", "number", "numbers", "texts", "choice", "switch"]
 
@@ -130,8 +131,8 @@ def to_text(value: Any, setting: Setting | None = None) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(to_text(item) for item in value)
     if isinstance(value, float):
-        return f"{value:.15g}"
-    return str(value)
+        return repr(value).removesuffix(".0")
+    return printable(str(value), 500)
 
 
 def from_text(text: str, setting: Setting) -> Any:

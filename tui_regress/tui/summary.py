@@ -13,9 +13,9 @@ def summary(session: Session) -> str:
     if latest is None:
         return ""
     state = RunState.STOPPED if session.state.active else session.state
-    end = f"{latest.epoch:,} of {session.experiment.training.epochs:,}"
-    loss = f"{session.experiment.model.loss} {number(latest.loss)}"
-    lines = [f"{printable(session.experiment.name)}: {state.value} at epoch {end}, {loss}"]
+    end = f"{latest.epoch:,} of {session.recorded.training.epochs:,}"
+    loss = f"{session.recorded.model.loss} {number(latest.loss)}"
+    lines = [f"{printable(session.recorded.name)}: {state.value} at epoch {end}, {loss}"]
     if session.verdict:
         lines.append(f"  {session.verdict.message}")
     if (parameters := session.parameters) is not None:

@@ -80,6 +80,6 @@ def palette(variables: Mapping[str, str]) -> Palette:
         reference=variables["warning"],
         points=variables["foreground"],
         mark=variables["error"],
-        text=variables.get("muted", variables["foreground-darken-2"]),
+        text=variables["muted"],
         muted=variables["border-blurred"],
     )

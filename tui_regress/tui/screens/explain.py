@@ -17,13 +17,13 @@ class ExplainScreen(Dialog[None]):
 
     def __init__(self, name: str, paragraphs: list[Paragraph]) -> None:
         super().__init__()
-        self._name = name
+        self._experiment = name
         self._paragraphs = paragraphs
 
     def compose(self) -> ComposeResult:
         """One paragraph below the other."""
         with VerticalScroll(classes="dialog", id="explain") as box:
-            box.border_title = Text(f"Why: {self._name}")
+            box.border_title = Text(f"Why: {self._experiment}")
             box.border_subtitle = "esc goes back"
             for heading, text in self._paragraphs:
                 yield Static(Text.assemble((heading, "bold"), "\n", text), classes="paragraph")

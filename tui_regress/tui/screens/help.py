@@ -15,6 +15,10 @@ from tui_regress.tui.screens.dialog import Dialog
 _READING = (
     ("Loss", "What training brings down, over the epochs. The line ends where the loss is no longer a finite number."),
     ("Fit", "The data, the model's line and the exact solution; for logistic models the probability and the 0.5 line."),
+    (
+        "Stability",
+        "The learning rate against its limit ┃ and the fastest one ◆, known before the first step; i explains.",
+    ),
     ("Parameters", "The value now; the exact solution; the truth where the data were generated; the gradient."),
     (
         "Learning rate",

@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Footer, Input, Tab, Tabs
 
 from tui_regress.engine.devices import DeviceInfo
@@ -60,6 +62,8 @@ class LabScreen(Screen[None]):
         self.dirty = False
         """Records have come that no frame has shown yet."""
         self._settling: Timer | None = None
+        self._composing = asyncio.Lock()
+        self._view = "loss"
 
     def compose(self) -> ComposeResult:
         """Status line, settings, charts, footer; CSS arranges them by the terminal's size."""
@@ -110,7 +114,8 @@ class LabScreen(Screen[None]):
     async def on_devices_found(self, message: messages.DevicesFound) -> None:
         """torch is loaded."""
         self.devices = message.devices
-        await self.query_one(DevicePane).show(self.session.experiment, self.devices)
+        await self._show_settings()
+        self._refresh_all()
 
     def on_run_started(self, message: messages.RunStarted) -> None:
         """Record 0 is next."""
@@ -126,10 +131,10 @@ class LabScreen(Screen[None]):
         if self._conductor.divergence_found(message):
             self._refresh_all()
 
-    def on_run_recovered(self, message: messages.RunRecovered) -> None:
+    async def on_run_recovered(self, message: messages.RunRecovered) -> None:
         """The run goes on from an earlier record."""
         if self._conductor.run_recovered(message):
-            self._refresh_all()
+            await self._experiment_changed()
 
     def on_run_ended(self, message: messages.RunEnded) -> None:
         """The thread's last word."""
@@ -143,8 +148,8 @@ class LabScreen(Screen[None]):
         event.stop()
         if event.key == "data.source":
             await self._change_source(str(event.value))
-        elif self._conductor.edit(event.key, event.value):
-            await self._experiment_changed(soon=True)
+        elif self._conductor.edit(event.key, event.value) or self.session.dataset is None:
+            await self._experiment_changed(prepare="soon")
         else:
             self._refresh_all()
 
@@ -181,17 +186,17 @@ class LabScreen(Screen[None]):
     async def action_retry(self) -> None:
         """From the start, at the fastest learning rate."""
         self._conductor.retry()
-        await self._experiment_changed()
+        await self._experiment_changed(prepare="no")
 
     async def action_go_on(self) -> None:
         """From the best record, at a safe learning rate."""
         self._conductor.go_on()
-        await self._experiment_changed()
+        await self._experiment_changed(prepare="no")
 
     async def action_standardise(self) -> None:
         """From the start, on standardised columns."""
         self._conductor.standardise()
-        await self._experiment_changed()
+        await self._experiment_changed(prepare="no")
 
     def action_keep(self) -> None:
         """Leave everything as it is."""
@@ -227,15 +232,23 @@ class LabScreen(Screen[None]):
         pane.predicted = not pane.predicted
 
     def action_maximize(self) -> None:
-        """The focused pane, or the loss chart, on the whole screen; or back."""
+        """The pane in use on the whole screen; or back."""
         if self.maximized:
             self.minimize()
-        else:
-            focused = self.focused
-            self.maximize(focused if focused is not None and focused.allow_maximize else self.query_one(LossPane))
+        elif (pane := self._pane_in_use()) is not None:
+            self.maximize(pane, container=False)
+
+    def _pane_in_use(self) -> Widget | None:
+        """The result pane with the focus, else that of the view; None while the settings are in view."""
+        for node in self.focused.ancestors_with_self if self.focused else ():
+            if isinstance(node, Widget) and node.has_class("result"):
+                return node
+        view = "loss" if self._view == "setup" and not self.has_class("-narrow") else self._view
+        return None if view == "setup" else self.query_one(f"#{view}")
 
     def action_view(self, view: str) -> None:
         """Go to one of VIEWS: its tab where the terminal is narrow, its pane otherwise."""
+        self._view = view
         for name in VIEWS:
             self.set_class(name == view, f"-view-{name}")
         tabs = self.query_one(Tabs)
@@ -276,10 +289,11 @@ class LabScreen(Screen[None]):
 
     def action_save(self) -> None:
         """Ask where, and save."""
-        if self.session.parameters is not None and self.session.dataset is not None:
-            self.app.push_screen(
-                SaveScreen(self.session.experiment, self.session.parameters, self.session.dataset.feature_names)
-            )
+        session = self.session
+        if session.parameters is None or session.dataset is None:
+            self.notify("There is no model to save before the first epoch.", markup=False)
+            return
+        self.app.push_screen(SaveScreen(session.recorded, session.parameters, session.dataset.feature_names))
 
     def action_quit(self) -> None:
         """Leave, after a question where a run would be lost."""
@@ -298,7 +312,13 @@ class LabScreen(Screen[None]):
             case "lower_lr" | "raise_lr":
                 return not isinstance(self.focused, Input)
             case "start":
-                return True if session.can_start or session.state is RunState.PAUSED else None
+                return (
+                    True
+                    if session.can_start or session.state is RunState.PAUSED
+                    else None
+                    if session.problems
+                    else False
+                )
             case "pause":
                 return session.state is RunState.RUNNING
             case "step":
@@ -312,11 +332,11 @@ class LabScreen(Screen[None]):
             case "save":
                 return session.parameters is not None
             case "retry":
-                return session.choosing and session.fastest is not None
+                return session.choosing and session.can_start and session.fastest is not None
             case "go_on":
-                return session.choosing and session.can_go_on
+                return session.choosing and session.can_start and session.can_go_on
             case "standardise":
-                return session.choosing and not session.experiment.data.standardize
+                return session.choosing and session.can_start and not session.experiment.data.standardize
             case "keep":
                 return session.choosing
             case "explain":
@@ -358,22 +378,24 @@ class LabScreen(Screen[None]):
             return
         await self._show_settings()
 
-    async def _experiment_changed(self, *, soon: bool = False) -> None:
+    async def _experiment_changed(self, prepare: Literal["now", "soon", "no"] = "now") -> None:
         await self._show_settings()
         if self._settling is not None:
             self._settling.stop()
             self._settling = None
-        if soon:
+        if prepare == "soon":
             self._settling = self.set_timer(SETTLE, self._conductor.prepare)
-        else:
+        elif prepare == "now":
             self._conductor.prepare()
         self._refresh_all()
 
     async def _show_settings(self) -> None:
-        experiment = self.session.experiment
-        await self.query_one("#dataset", Form).show(experiment, data_settings(experiment))
-        await self.query_one("#model", Form).show(experiment, model_settings(experiment))
-        await self.query_one(DevicePane).show(experiment, self.devices)
+        # Actions, timers and messages arrive in different tasks, and a pane must not be composed by two at once.
+        async with self._composing:
+            experiment, pending = self.session.experiment, self.session.draft.pending
+            await self.query_one("#dataset", Form).show(experiment, data_settings(experiment), pending)
+            await self.query_one("#model", Form).show(experiment, model_settings(experiment), pending)
+            await self.query_one(DevicePane).show(experiment, self.devices, pending)
 
     def _frame(self) -> None:
         if self.dirty:
@@ -405,15 +427,15 @@ class LabScreen(Screen[None]):
         try:
             opened = await asyncio.to_thread(open_file, str(path), None)
         except InputError as error:
-            self.session.problems[""] = str(error)
+            self.session.obstacle = ("", str(error))
             self._refresh_all()
         else:
             await self._opened(opened)
 
     async def _opened(self, opened: Opened | None) -> None:
         if opened is not None:
-            self.session.open(opened.experiment, opened.parameters)
-            await self._experiment_changed()
+            self._conductor.open(opened.experiment, opened.parameters)
+            await self._experiment_changed(prepare="no")
 
     def _quit_chosen(self, choice: QuitChoice | None) -> None:
         if choice == "stop":

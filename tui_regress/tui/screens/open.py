@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,9 @@ from textual.widgets.option_list import Option
 from tui_regress import experiments
 from tui_regress.data.opening import open_experiment
 from tui_regress.experiment import Experiment, builtin
-from tui_regress.problems import InputError
-from tui_regress.tui.screens.dialog import Dialog
+from tui_regress.problems import InputError, describe
+from tui_regress.text import printable
+from tui_regress.tui.screens.dialog import Dialog, path_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,35 @@ class OpenScreen(Dialog[Opened]):
             return
         try:
             opened = await asyncio.to_thread(open_file, path, target or None)
-        except InputError as error:
-            self.query_one("#problem", Label).update(str(error))
-            if "--target" in str(error):
-                self.query_one("#target", Input).focus()
+        except TargetMissingError as error:
+            self._say(str(error))
+            self.query_one("#target", Input).focus()
+        except Exception as error:
+            self._say(describe(error))
         else:
             self.dismiss(opened)
+
+    def _say(self, sentence: str) -> None:
+        self.query_one("#problem", Label).update(printable(sentence, 400))
+
+
+class TargetMissingError(InputError):
+    """The file is a table, and nobody has said which column to predict."""
 
 
 def open_file(argument: str, target: str | None) -> Opened:
     """What ``argument`` names: a built-in experiment, a TOML file, a table, a saved model. Raises InputError."""
-    path = Path(argument).expanduser()
+    # polars, which reads the columns, is not for those who open no table.
+    from tui_regress.data.reading import is_table, listed
+
+    path = path_from(argument)
+    if target is None and path.is_file() and is_table(path):
+        from tui_regress.data.tables import column_names
+
+        raise TargetMissingError(f"Which column is to be predicted? {path.name} has: {listed(column_names(path), 30)}.")
     experiment = open_experiment(str(path), target)
     parameters = None
-    if path.suffix == ".pt":
+    if path.suffix.lower() == ".pt":
         from tui_regress.engine.checkpoints import load_model
 
         experiment, parameters = load_model(path)

@@ -11,9 +11,9 @@ from textual.containers import Vertical
 from textual.widgets import Input, Label
 
 from tui_regress.experiment import Experiment
-from tui_regress.problems import InputError
+from tui_regress.problems import describe
 from tui_regress.text import printable
-from tui_regress.tui.screens.dialog import Dialog
+from tui_regress.tui.screens.dialog import Dialog, path_from
 
 
 class SaveScreen(Dialog[Path]):
@@ -37,23 +37,26 @@ class SaveScreen(Dialog[Path]):
 
     @on(Input.Submitted)
     async def _save(self, event: Input.Submitted) -> None:
-        path = Path(event.value.strip()).expanduser()
-        if path.suffix != ".pt":
-            path = path.with_name(path.name + ".pt") if path.name else Path("model.pt")
-        existing = next((file for file in (path, path.with_suffix(".toml")) if file.exists()), None)
-        if existing is not None and self._warned_of != path:
-            self._warned_of = path
-            self.query_one("#problem", Label).update(
-                f"{printable(existing.name)} is there already; enter again replaces it."
-            )
-            return
         try:
+            path = path_from(event.value)
+            if path.suffix.lower() != ".pt":
+                path = path.with_name(path.name + ".pt")
+            existing = next((file for file in (path, path.with_suffix(".toml")) if file.exists()), None)
+            if existing is not None and self._warned_of != path:
+                self._warned_of = path
+                self._say(f"{existing.name} is there already; enter again replaces it.")
+                return
             await asyncio.to_thread(_write, path, self._experiment, self._parameters, self._feature_names)
-        except InputError as error:
-            self.query_one("#problem", Label).update(str(error))
+        except Exception as error:
+            # Whatever is wrong with a file, the trained model must not be lost to it.
+            self._say(describe(error))
         else:
-            self.app.notify(f"{path} and {path.with_suffix('.toml').name}", title="Model saved", markup=False)
+            beside = path.with_suffix(".toml").name
+            self.app.notify(printable(f"{path} and {beside}"), title="Model saved", markup=False)
             self.dismiss(path)
+
+    def _say(self, sentence: str) -> None:
+        self.query_one("#problem", Label).update(printable(sentence, 400))
 
 
 def _write(path: Path, experiment: Experiment, parameters: NDArray[np.float64], feature_names: tuple[str, ...]) -> None:

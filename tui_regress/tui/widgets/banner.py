@@ -3,8 +3,7 @@
 from rich.text import Text
 from textual.widgets import Static
 
-from tui_regress.text import printable
-from tui_regress.tui.numbers import short
+from tui_regress.text import printable, short
 from tui_regress.tui.session import RunState, Session
 
 
@@ -17,8 +16,14 @@ class Banner(Static):
         self.set_class(session.state in (RunState.DIVERGED, RunState.FAILED) or "" in session.problems, "-trouble")
         self.set_class(session.state in (RunState.COMPLETED, RunState.CONVERGED), "-success")
         text = Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence)
-        for key, choice in choices(session):
-            text.append_text(Text.assemble("\n", (f" {key} ", "bold reverse"), f" {choice}"))
+        plain, accent = self.app.theme_variables["foreground"], self.app.theme_variables["accent"]
+        ways = [
+            # No break inside a choice: its key belongs beside its words.
+            Text.assemble((key, f"bold {accent}"), (f" {words}".replace(" ", "\xa0"), plain))
+            for key, words in choices(session)
+        ]
+        if ways:
+            text.append_text(Text("\n") + Text("   ").join(ways))
         self.update(text)
 
 
@@ -27,8 +32,8 @@ def describe(session: Session) -> tuple[str, str]:
     experiment = session.experiment
     if problem := session.problems.get("", ""):
         return "Not ready.", problem
-    if session.problems:
-        return "Not ready.", "A setting needs another value; see the line below it."
+    for key, hint in session.problems.items():
+        return "Not ready.", printable(f"{key} {hint}", 300)
     match session.state:
         case RunState.FAILED:
             return (
@@ -60,12 +65,12 @@ def choices(session: Session) -> list[tuple[str, str]]:
         return []
     ways = []
     if session.fastest is not None:
-        ways.append(("a", f"again from the start, at the fastest lr {session.fastest:g}"))
+        ways.append(("a", f"again at the fastest lr {session.fastest:g}"))
     if session.can_go_on and session.history.best is not None:
-        ways.append(("g", f"go on from the best record, epoch {session.history.best.epoch:,}, at a safe lr"))
+        ways.append(("g", f"go on from epoch {session.history.best.epoch:,} at a safe lr"))
     if not session.experiment.data.standardize:
-        ways.append(("z", "standardise the columns and start again"))
-    return [*ways, ("k", "keep what there is")]
+        ways.append(("z", "standardise and start again"))
+    return [*ways, ("k", "keep it as it is")]
 
 
 def _least(session: Session) -> str:

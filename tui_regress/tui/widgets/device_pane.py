@@ -1,5 +1,8 @@
 """Where training runs, and why it cannot run elsewhere."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -25,10 +28,12 @@ class DevicePane(Vertical):
         yield Form("", id="device-form")
         yield Static("asking torch …", id="device-list", markup=False)
 
-    async def show(self, experiment: Experiment, devices: tuple[DeviceInfo, ...] | None) -> None:
+    async def show(
+        self, experiment: Experiment, devices: tuple[DeviceInfo, ...] | None, pending: Mapping[str, Any]
+    ) -> None:
         """Show the choice made, and ``devices`` (None: torch has not been asked yet)."""
         usable = tuple(device.name for device in devices or () if device.usable) or ("cpu",)
-        await self.query_one(Form).show(experiment, device_settings(usable))
+        await self.query_one(Form).show(experiment, device_settings(usable), pending)
         if devices is not None and devices != self._devices:
             self._devices = devices
             self.query_one("#device-list", Static).update(_listed(devices))

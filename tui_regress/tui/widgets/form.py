@@ -102,25 +102,31 @@ class Form(Vertical):
         self.border_title = title
         self._settings: tuple[Setting, ...] = ()
         self._experiment: Experiment | None = None
+        self._pending: Mapping[str, Any] = {}
 
     def compose(self) -> ComposeResult:
         """A line per pair of short fields, and a line for what is wrong under each."""
         for line in _lines(self._settings):
             with Horizontal(classes="line"):
                 for setting in line:
-                    yield Field(setting, value_of(self._experiment, setting.key) if self._experiment else None)
+                    yield Field(setting, self._value(setting.key))
             problem = Label("", classes="problem", markup=False)
             problem.display = False
             yield problem
+
+    def _value(self, key: str) -> Any:
+        if key in self._pending or self._experiment is None:
+            return self._pending.get(key)
+        return value_of(self._experiment, key)
 
     @property
     def fields(self) -> Iterator[Field]:
         """In the order of the screen."""
         yield from self.query(Field)
 
-    async def show(self, experiment: Experiment, settings: Sequence[Setting]) -> None:
-        """Show the values of ``experiment`` in the fields ``settings``."""
-        self._experiment = experiment
+    async def show(self, experiment: Experiment, settings: Sequence[Setting], pending: Mapping[str, Any]) -> None:
+        """Show the values of ``experiment`` in the fields ``settings``; what is ``pending`` stays as it was typed."""
+        self._experiment, self._pending = experiment, pending
         if tuple(settings) != self._settings:
             self._settings = tuple(settings)
             focused = self.app.focused
@@ -131,7 +137,8 @@ class Form(Vertical):
                     field.control.focus()
         else:
             for field in self.fields:
-                field.show(value_of(experiment, field.setting.key))
+                if field.setting.key not in pending:
+                    field.show(value_of(experiment, field.setting.key))
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
         """Below each line what is wrong in it: dotted setting → hint."""
@@ -161,11 +168,7 @@ class Form(Vertical):
         event.stop()
         if event.control is not None and isinstance(field := event.control.parent, Field):
             value = field.read()
-            if (
-                self._experiment is None
-                or value != value_of(self._experiment, field.setting.key)
-                or field.has_class("-wrong")
-            ):
+            if value != self._value(field.setting.key) or field.has_class("-wrong"):
                 self.post_message(self.Edited(field.setting.key, value))
 
     @on(Input.Submitted)

@@ -97,5 +97,5 @@ class LossPane(Widget, can_focus=True):
 def _predicted(session: Session) -> NDArray[np.float64] | None:
     """The prediction, while the run goes on as it was predicted: at the one learning rate it was made for."""
     rates = session.history.rates
-    same = session.forecast is not None and len(rates) == 1 and rates[0][1] == session.forecast.lr
+    same = session.ran == session.experiment and len(rates) == 1 and rates[0][1] == session.experiment.optimizer.lr
     return session.predicted if same else None

@@ -69,18 +69,26 @@ class NumberTable(DataTable[Text]):
 class ParametersPane(Vertical):
     """Value, exact, true and gradient of each parameter; predictions; single gradients in per-sample training."""
 
+    ALLOW_MAXIMIZE = True
+
     def __init__(self) -> None:
         super().__init__(id="parameters", classes="pane result")
+        self._session: Session | None = None
         self.border_title = "Parameters"
-        self._names: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The table, and the text below it."""
         yield NumberTable()
         yield Static(id="details")
 
+    def on_resize(self) -> None:
+        """Lay out anew for the width there is."""
+        if self._session is not None:
+            self.show(self._session)
+
     def show(self, session: Session) -> None:
         """Bring the numbers up to date."""
+        self._session = session
         table = self.query_one(NumberTable)
         history = session.history
         latest, finite = history.latest, history.last_finite
@@ -92,10 +100,10 @@ class ParametersPane(Vertical):
             "true": _true_parameters(session),
             "gradient": finite.gradient if finite else None,
         }
-        # What is known comes first where the pane is too narrow for all.
-        wanted = sorted(
-            _COLUMNS, key=lambda heading: (columns[heading] is None, heading == "true", _COLUMNS.index(heading))
-        )[: max(2, room)]
+        # Where the pane is too narrow for all, those that stay do not change in the midst of a run.
+        known = {"value": True, "exact": columns["exact"] is not None, "true": columns["true"] is not None}
+        ranked = sorted(_COLUMNS, key=lambda heading: (not known.get(heading, True), _COLUMNS.index(heading)))
+        wanted = ranked[: max(2, room)]
         table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted})
         ran_off = finite is not None and latest is not finite and latest is not None and latest.epoch != finite.epoch
         self.border_subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""

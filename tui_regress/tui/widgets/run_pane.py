@@ -20,9 +20,9 @@ class RunPane(Static):
     def show(self, session: Session) -> None:
         """Bring the figures up to date."""
         variables = self.app.theme_variables
-        experiment, latest = session.experiment, session.history.latest
+        experiment, latest = session.recorded, session.history.latest
         table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=9, style=variables.get("muted", ""))
+        table.add_column(width=9, style=variables["muted"])
         table.add_column(ratio=1)
         if latest is None:
             table.add_row("Epoch", f"0 of {experiment.training.epochs:,}")

@@ -5,8 +5,9 @@ import math
 from rich.text import Text
 from textual.widgets import Static
 
-from tui_regress.engine.stability import Forecast, explain
-from tui_regress.tui.numbers import short
+from tui_regress.engine.sentences import explain
+from tui_regress.engine.stability import Forecast
+from tui_regress.text import short
 from tui_regress.tui.session import Session
 
 SAFE, NEAR = 0.8, 1.0
@@ -18,12 +19,21 @@ _DECADES_BELOW, _DECADES_ABOVE = 3.0, 1.0
 class StabilityPane(Static):
     """A meter and the forecast in sentences."""
 
+    ALLOW_MAXIMIZE = True
+
     def __init__(self) -> None:
         super().__init__(id="stability", classes="pane result")
+        self._session: Session | None = None
         self.border_title = "Stability"
+
+    def on_resize(self) -> None:
+        """Lay out anew for the width there is."""
+        if self._session is not None:
+            self.show(self._session)
 
     def show(self, session: Session) -> None:
         """Bring meter and words up to date."""
+        self._session = session
         forecast = session.forecast
         if forecast is None:
             self.border_subtitle = ""
@@ -59,7 +69,7 @@ def meter(forecast: Forecast, lr: float, width: int, colour: str, muted: str, pl
         return Text.assemble((left.rstrip(), colour), (right, plain))
 
     def place(rate: float) -> int:
-        decades = math.log10(rate / forecast.limit) + _DECADES_BELOW
+        decades = math.log10(rate) - math.log10(forecast.limit) + _DECADES_BELOW
         return round(min(max(decades / (_DECADES_BELOW + _DECADES_ABOVE), 0.0), 1.0) * (cells - 1))
 
     bar = Text("━" * (place(lr) + 1), colour) + Text("─" * (cells - 1 - place(lr)), muted)

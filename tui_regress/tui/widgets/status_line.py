@@ -24,16 +24,24 @@ _COLOURS = {
 class StatusLine(Static):
     """Word and colour of the state; what does not fit is left out from the right."""
 
+    _session: Session | None = None
+
+    def on_resize(self) -> None:
+        """Lay out anew for the width there is."""
+        if self._session is not None:
+            self.show(self._session)
+
     def show(self, session: Session) -> None:
         """Bring the line up to date."""
+        self._session = session
         variables = self.app.theme_variables
         colour = variables.get(_COLOURS[session.state], variables["foreground"])
-        muted = variables.get("muted", variables["foreground"])
+        muted = variables["muted"]
         left = Text.assemble(("tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))
         left.no_wrap, left.overflow = True, "ellipsis"
         parts = [Text.assemble(("● ", colour), (session.state.value, f"bold {colour}"))]
         if latest := session.history.latest:
-            parts.append(Text(f"epoch {latest.epoch:,}/{session.experiment.training.epochs:,}"))
+            parts.append(Text(f"epoch {latest.epoch:,}/{session.recorded.training.epochs:,}"))
         if session.epochs_per_second:
             parts.append(Text(f"{count(session.epochs_per_second)} epochs/s", muted))
         if session.started:

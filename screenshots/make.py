@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tui_regress.experiment import builtin, override
+from tui_regress.experiment import builtin
 from tui_regress.tui.app import LabApp
 from tui_regress.tui.session import RunState
 
@@ -25,22 +25,23 @@ class Shot:
     state: RunState = RunState.IDLE
     size: tuple[int, int] = (120, 40)
     theme: str = "dark"
-    changes: tuple[tuple[str, object], ...] = ()
     after: str = ""
+    """Keys once the state is reached."""
+    then: RunState | None = None
+    """The state those lead to."""
 
 
 SHOTS = {
     "first-screen": Shot("gentle-line"),
     "converging": Shot("gentle-line", "s", RunState.COMPLETED),
     "exploding": Shot("exploding-line", "s", RunState.DIVERGED),
+    "recovered": Shot("exploding-line", "s", RunState.DIVERGED, after="g", then=RunState.COMPLETED),
+    "why": Shot("exploding-line", after="i"),
     "logistic": Shot("pass-or-fail", "s", RunState.COMPLETED),
-    "minibatch": Shot("d2l-concise", "s", RunState.COMPLETED),
-    "per-sample": Shot("per-sample", "s", RunState.COMPLETED),
+    "minibatches": Shot("d2l-concise", "s", RunState.COMPLETED, theme="light"),
     "narrow": Shot("gentle-line", "s", RunState.COMPLETED, size=(80, 24)),
     "medium": Shot("adam-line", "s", RunState.COMPLETED, size=(100, 30)),
-    "light": Shot("adam-line", "s", RunState.COMPLETED, theme="light"),
-    "open": Shot("gentle-line", after="o"),
-    "help": Shot("gentle-line", after="question_mark"),
+    "open": Shot("gentle-line", after="o", size=(100, 30)),
 }
 
 
@@ -53,16 +54,17 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
 
 async def take(name: str, shot: Shot) -> None:
     """Run the app and save its screen as NAME.svg."""
-    experiment = override(builtin(shot.experiment), dict(shot.changes))
-    app = LabApp(experiment, theme=shot.theme)
+    app = LabApp(builtin(shot.experiment), theme=shot.theme)
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
-        await until(pilot, lambda: app.session.dataset is not None and app.lab.devices is not None)
+        await until(pilot, lambda: app.session.forecast is not None and app.lab.devices is not None)
         for key in shot.keys.split():
             await pilot.press(key)
         await until(pilot, lambda: app.session.state is shot.state)
         for key in shot.after.split():
             await pilot.press(key)
+        if shot.then is not None:
+            await until(pilot, lambda: app.session.state is shot.then)
         await pilot.pause(0.2)
         (HERE / f"{name}.svg").write_text(app.export_screenshot(title="tui-regress", simplify=True), encoding="utf-8")
 

@@ -54,20 +54,18 @@ def test_table_with_a_quantity_as_target_is_fitted_by_a_linear_model(houses: Pat
     assert experiment.optimizer == Sgd(lr=0.01)
     assert experiment.training.epochs == 1000
     assert experiment.name == "houses"
-    assert experiment.title == "price from every other numeric column"
-    assert experiment.about == (
-        "Linear regression on houses.csv: price as a weighted sum of every other numeric column."
-    )
+    assert experiment.title == "price in houses.csv"
+    assert experiment.about == ("Linear regression: price as a weighted sum of every other numeric column.")
     assert load_dataset(experiment).feature_names == ("size", "rooms", "grade")
 
 
-@pytest.mark.parametrize(("target", "classes"), [("sold", "no from yes"), ("grade", "1 from 2")])
+@pytest.mark.parametrize(("target", "classes"), [("sold", "yes, not no"), ("grade", "2, not 1")])
 def test_table_with_two_valued_target_is_fitted_by_a_logistic_model(houses: Path, target: str, classes: str) -> None:
     experiment = open_experiment(str(houses), target, ["size", "rooms"])
     assert experiment.data == Table(str(houses.resolve()), target, ("size", "rooms"))
     assert experiment.model == Logistic()
-    assert experiment.title == f"{target} from size, rooms"
-    assert experiment.about == f"Logistic regression on houses.csv: tells {classes} in {target}, by size, rooms."
+    assert experiment.title == f"{target} in houses.csv"
+    assert experiment.about == f"Logistic regression: the probability that {target} is {classes}, by size, rooms."
     assert set(load_dataset(experiment).y) == {0.0, 1.0}
 
 
@@ -100,8 +98,8 @@ def test_hostile_names_are_safe_in_title_and_about_and_survive_saving(tmp_path: 
     path.write_text("[b]\x1b,\x07y\n1,2\n2,3\n3,5\n")
     experiment = open_experiment(str(path), "\x07y", ["[b]\x1b"])
     assert experiment.name == "[red]�[31m"
-    assert experiment.title == "�y from [b]�"
-    assert experiment.about == "Linear regression on [red]�[31m.csv: �y as a weighted sum of [b]�."
+    assert experiment.title == "�y in [red]�[31m.csv"
+    assert experiment.about == "Linear regression: �y as a weighted sum of [b]�."
     assert loads(dumps(experiment)) == experiment
     assert load_dataset(experiment).feature_names == ("[b]�",)
 

@@ -67,12 +67,12 @@ def _of_table(path: Path, target: str | None, features: Sequence[str] | None) ->
     goal = printable(target)
     inputs = listed([printable(name) for name in features], 4) if features else "every other numeric column"
     if classes:
-        about = f"Logistic regression on {file}: tells {classes[0]} from {classes[1]} in {goal}, by {inputs}."
+        about = f"Logistic regression: the probability that {goal} is {classes[1]}, not {classes[0]}, by {inputs}."
     else:
-        about = f"Linear regression on {file}: {goal} as a weighted sum of {inputs}."
+        about = f"Linear regression: {goal} as a weighted sum of {inputs}."
     return Experiment(
         name=printable(path.with_suffix("").stem if path.suffix.lower() == ".gz" else path.stem),
-        title=f"{goal} from {inputs}",
+        title=f"{goal} in {file}",
         about=about,
         data=Table(str(path), target, None if features is None else tuple(features)),
         model=Logistic() if classes else Linear(),

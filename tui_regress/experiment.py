@@ -205,13 +205,21 @@ def decode(raw: Mapping[str, Any], source: str = "") -> Experiment:
     Raises ExperimentError.
     """
     try:
-        experiment = _printable(convert(raw, Experiment))
+        experiment = _printable(convert(_with_default_kinds(raw), Experiment))
         _check(experiment)
     except ExperimentError as error:
         raise error.within(source) from None
     except RecursionError:
         raise ExperimentError("", msgspec.UNSET, _TOO_DEEP, source) from None
     return experiment
+
+
+def _with_default_kinds(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """``raw`` with a linear model and sgd where a table says nothing else: a file may set the lr and no more."""
+    kinds = {"model": {"kind": "linear"}, "optimizer": {"name": "sgd"}}
+    return {
+        name: kinds[name] | table if name in kinds and isinstance(table, dict) else table for name, table in raw.items()
+    }
 
 
 def _printable(experiment: Experiment) -> Experiment:

@@ -26,7 +26,7 @@ from tui_regress.engine.checkpoints import save_model
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Event, FloatArray, Recovered, Started, Verdict
 from tui_regress.engine.objective import check_fit, exact_solution, predict, sample_gradients
-from tui_regress.engine.stability import explain
+from tui_regress.engine.sentences import explain
 from tui_regress.experiment import Experiment, Linear
 from tui_regress.problems import describe
 from tui_regress.text import printable

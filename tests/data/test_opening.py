@@ -1,6 +1,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tui_regress.data import load_dataset
@@ -49,9 +50,9 @@ def test_saved_model_opens_the_experiment_beside_it(tmp_path: Path) -> None:
 
 def test_table_with_a_quantity_as_target_is_fitted_by_a_linear_model(houses: Path) -> None:
     experiment = open_experiment(str(houses), "price")
-    assert experiment.data == Table(str(houses.resolve()), "price")
+    assert experiment.data == Table(str(houses.resolve()), "price", standardize=True)
     assert experiment.model == Linear()
-    assert experiment.optimizer == Sgd(lr=0.01)
+    assert experiment.optimizer == Sgd(lr=0.08)
     assert experiment.training.epochs == 1000
     assert experiment.name == "houses"
     assert experiment.title == "price in houses.csv"
@@ -62,7 +63,7 @@ def test_table_with_a_quantity_as_target_is_fitted_by_a_linear_model(houses: Pat
 @pytest.mark.parametrize(("target", "classes"), [("sold", "yes, not no"), ("grade", "2, not 1")])
 def test_table_with_two_valued_target_is_fitted_by_a_logistic_model(houses: Path, target: str, classes: str) -> None:
     experiment = open_experiment(str(houses), target, ["size", "rooms"])
-    assert experiment.data == Table(str(houses.resolve()), target, ("size", "rooms"))
+    assert experiment.data == Table(str(houses.resolve()), target, ("size", "rooms"), standardize=True)
     assert experiment.model == Logistic()
     assert experiment.title == f"{target} in houses.csv"
     assert experiment.about == f"Logistic regression: the probability that {target} is {classes}, by size, rooms."
@@ -85,6 +86,17 @@ def test_home_folder_is_understood(houses: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", str(houses.parent))
     monkeypatch.setenv("USERPROFILE", str(houses.parent))
     assert open_experiment("~/houses.csv", "price").name == "houses"
+
+
+def test_the_rate_of_an_opened_table_is_stable_even_where_all_columns_repeat_each_other(tmp_path: Path) -> None:
+    columns = 30
+    path = tmp_path / "same.csv"
+    header = ",".join(f"c{k}" for k in range(columns))
+    path.write_text(f"{header},y\n" + "".join(",".join([str(k * k)] * columns) + f",{k}\n" for k in range(20)))
+    experiment = open_experiment(str(path), "y")
+    Z = load_dataset(experiment).trained.X
+    largest = np.linalg.eigvalsh(2 / len(Z) * Z.T @ Z)[-1]
+    assert experiment.optimizer.lr < 2 / largest
 
 
 def test_packed_table_is_named_without_both_suffixes(tmp_path: Path) -> None:

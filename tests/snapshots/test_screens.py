@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.support import StillRunner, made_up_block, started, until
-from tui_regress.engine.events import Block, Ended, Verdict
+from tui_regress.engine.events import Block, Ended, Recovered, Verdict
 from tui_regress.experiment import builtin
 from tui_regress.tui import messages
 from tui_regress.tui.app import LabApp
@@ -50,7 +50,7 @@ def after(
     async def prepare(pilot: Pilot[Any]) -> None:
         app = pilot.app
         assert isinstance(app, LabApp)
-        await until(pilot, lambda: app.session.dataset is not None and app.lab.devices is not None, "data")
+        await until(pilot, lambda: app.session.forecast is not None and app.lab.devices is not None, "data")
         if run is not None:
             await pilot.press("s")
             run_id = app.session.run_id
@@ -100,6 +100,39 @@ def test_completed(snap_compare: Compare, size: tuple[int, int]) -> None:
 def test_diverged(snap_compare: Compare, size: tuple[int, int]) -> None:
     block = exploding()
     assert snap_compare(show("exploding-line"), terminal_size=size, run_before=after(run=block, ended=diverged(block)))
+
+
+@SIZES
+def test_explanation(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(show("exploding-line"), terminal_size=size, run_before=after("i"))
+
+
+@SIZES
+@pytest.mark.parametrize("lr", [0.01, 0.08, 0.1], ids=["safe", "near", "over"])
+def test_meter(snap_compare: Compare, size: tuple[int, int], lr: float) -> None:
+    app = show("gentle-line")
+    app.session.edit({"optimizer.lr": lr})
+    assert snap_compare(app, terminal_size=size, run_before=after("5"))
+
+
+def test_meter_of_bounded_steps(snap_compare: Compare) -> None:
+    assert snap_compare(show("adam-line"), terminal_size=WIDE, run_before=after())
+
+
+def test_recovered(snap_compare: Compare) -> None:
+    before, later = exploding(), made_up_block([20.0, 9.0, 4.0], [[1.0, 0.2], [1.5, 0.1], [1.8, 0.1]], first=4, lr=0.08)
+    ready = after(run=before)
+
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await ready(pilot)
+        app = pilot.app
+        assert isinstance(app, LabApp)
+        back = Recovered(3, 0, 0.08, "Back to the parameters of epoch 0, and on with lr 0.08.")
+        app.lab.post_message(messages.RunRecovered(app.session.run_id, back))
+        app.lab.post_message(messages.EpochsCompleted(app.session.run_id, later))
+        await until(pilot, lambda: len(app.session.history) == 7 and not app.lab.dirty, "the records")
+
+    assert snap_compare(show("exploding-line"), terminal_size=WIDE, run_before=prepare)
 
 
 def test_the_end_of_the_finite_line_is_marked(snap_compare: Compare) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import Input, Label, OptionList, Select
 
 from tests.tui.support import made_up_block, until
 from tui_regress.engine.events import Block
 from tui_regress.experiment import Experiment, builtin, dumps, load, override
+from tui_regress.experiments import NAMES
 from tui_regress.tui import messages
 from tui_regress.tui.app import LabApp
 from tui_regress.tui.screens.help import HelpScreen
@@ -21,7 +22,8 @@ from tui_regress.tui.screens.open import OpenScreen
 from tui_regress.tui.screens.quit import QuitScreen
 from tui_regress.tui.screens.save import SaveScreen
 from tui_regress.tui.session import RunState
-from tui_regress.tui.settings import value_of
+from tui_regress.tui.settings import to_text, value_of
+from tui_regress.tui.widgets.banner import describe
 from tui_regress.tui.widgets.form import Field, Form
 from tui_regress.tui.widgets.loss_pane import LossPane
 
@@ -356,3 +358,99 @@ async def test_a_table_opened_from_the_screen_asks_for_its_target_and_trains(tmp
         assert app.session.names == ("w[size]", "w[floor]", "b")
         await pilot.press("n")
         await epochs(app, pilot, 1)
+
+
+@pytest.mark.parametrize("first", ["adam-line", "pass-or-fail", "d2l-scratch", "per-sample"])
+async def test_any_experiment_opens_after_any_other_and_is_what_the_fields_show(first: str) -> None:
+    async with running(first) as (app, pilot):
+        for name in NAMES:
+            await pilot.press("o")
+            await until(pilot, lambda: isinstance(app.screen, OpenScreen), "the list")
+            app.screen.query_one(OptionList).highlighted = NAMES.index(name)
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.lab and app.session.forecast is not None, name)
+            await pilot.pause()
+            assert app.session.experiment == builtin(name)
+            for field in app.screen.query(Field):
+                shown, meant = field.read(), value_of(builtin(name), field.setting.key)
+                assert to_text(shown, field.setting) == to_text(meant, field.setting), field.setting.key
+
+
+async def test_every_theme_paints_the_dashboard() -> None:
+    async with running("exploding-line") as (app, pilot):
+        await pilot.press("n")
+        await epochs(app, pilot, 1)
+        for theme in app.available_themes:
+            app.theme = theme
+            await pilot.pause()
+        assert app.screen is app.lab
+
+
+async def test_what_a_person_typed_stays_while_it_is_wrong_and_other_fields_change() -> None:
+    async with running("gentle-line") as (app, pilot):
+        await type_into(app, pilot, "optimizer.lr", "xy")
+        await type_into(app, pilot, "training.epochs", "7")
+        await pilot.press("escape")
+        entry = next(field for field in app.screen.query(Field) if field.setting.key == "optimizer.lr").control
+        assert entry.value == "xy"
+        assert app.session.experiment.training.epochs == 7
+        assert list(app.session.problems) == ["optimizer.lr"]
+
+
+async def test_typing_into_a_field_replaces_what_stood_there() -> None:
+    async with running("gentle-line") as (app, pilot):
+        await pilot.press("escape")
+        app.lab.focus_setting("optimizer.lr")
+        await pilot.pause()
+        await pilot.press("0", "full_stop", "2")
+        assert app.session.experiment.optimizer.lr == 0.2
+
+
+@pytest.mark.parametrize("path", ["~nobody-lives-here/model", "x" * 300, "/", "no/such/folder/model.pt"])
+async def test_a_path_that_cannot_be_is_a_sentence_and_nothing_is_lost(path: str) -> None:
+    async with running("gentle-line") as (app, pilot):
+        await pilot.press("n")
+        await epochs(app, pilot, 1)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, SaveScreen), "the question where")
+        app.screen.query_one(Input).value = path
+        await pilot.press("enter")
+        await until(pilot, lambda: str(app.screen.query_one("#problem", Label).content), "a sentence")
+        await pilot.press("escape", "o")
+        await until(pilot, lambda: isinstance(app.screen, OpenScreen), "the list")
+        app.screen.query_one("#path", Input).value = path
+        app.screen.query_one("#path", Input).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: str(app.screen.query_one("#problem", Label).content), "a sentence")
+        assert app.session.parameters is not None
+
+
+async def test_ctrl_q_asks_too_while_training() -> None:
+    async with running(override(builtin("gentle-line"), LONG)) as (app, pilot):
+        press(app, "s")
+        await epochs(app, pilot, 5)
+        press(app, "ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, QuitScreen), "the question")
+        press(app, "escape")
+        await until(pilot, lambda: app.screen is app.lab, "the lab")
+        press(app, "x")
+        await state(app, pilot, RunState.STOPPED)
+
+
+async def test_a_story_is_told_only_of_the_experiment_it_belongs_to() -> None:
+    async with running("gentle-line") as (app, pilot):
+        assert "slow and steady" in describe(app.session)[0]
+        await pilot.press("plus")
+        assert describe(app.session) == ("gentle-line", "Edited from gentle-line.")
+        await pilot.press("minus")
+        assert "slow and steady" in describe(app.session)[0]
+
+
+async def test_a_run_that_ends_higher_than_it_began_says_so_and_is_not_praised() -> None:
+    wild = override(builtin("pass-or-fail"), {"optimizer.lr": 500.0, "training.epochs": 3})
+    async with running(wild) as (app, pilot):
+        await pilot.press("s")
+        await state(app, pilot, RunState.COMPLETED)
+        assert not app.session.came_down
+        assert "ended above where it began" in describe(app.session)[1]
+        assert not app.screen.query_one("#banner").has_class("-success")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tui_regress.tui.numbers import count, number, short
+from tui_regress.tui.numbers import count, number
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,6 @@ def test_numbers_of_any_size_fit_a_column() -> None:
         sign * 10.0**exponent * scale for exponent in range(-300, 300) for sign in (1, -1) for scale in (1.0, 9.9999999)
     )
     assert max(len(number(value)) for value in values) <= 8
-
-
-def test_short_numbers_keep_three_digits() -> None:
-    assert [short(value) for value in (0.084524, 161.0, 1e-5, -0.5, 3.4e38)] == [
-        "0.0845",
-        "161",
-        "1e-5",
-        "−0.5",
-        "3.4e38",
-    ]
 
 
 def test_counts_read_at_a_glance() -> None:

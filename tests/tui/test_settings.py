@@ -57,7 +57,10 @@ def test_the_sources_are_those_of_the_experiment_file() -> None:
     [
         ("12", "integer", 12),
         ("10_000", "integer", 10_000),
+        ("10,000", "integer", 10_000),
+        ("1e3", "integer", 1000),
         ("1.5", "integer", "1.5"),
+        ("inf", "integer", "inf"),
         ("1e-3", "number", 0.001),
         ("fast", "number", "fast"),
         ("1, 2 3", "numbers", [1.0, 2.0, 3.0]),

@@ -74,8 +74,16 @@ def _of_table(path: Path, target: str | None, features: Sequence[str] | None) ->
         name=printable(path.with_suffix("").stem if path.suffix.lower() == ".gz" else path.stem),
         title=f"{goal} in {file}",
         about=about,
-        data=Table(str(path), target, None if features is None else tuple(features)),
+        data=Table(str(path), target, None if features is None else tuple(features), standardize=True),
         model=Logistic() if classes else Linear(),
-        optimizer=Sgd(lr=0.01),
+        optimizer=Sgd(lr=_stable_lr(len(features or column_names(path)))),
         training=Training(epochs=1000),
     )
+
+
+def _stable_lr(columns: int) -> float:
+    """A round learning rate that is stable for that many standardised columns, however they depend on each other.
+
+    Their λmax is at most the trace of the Hessian, 2 · columns for the mean squared error, and the limit 2/λmax.
+    """
+    return float(f"{min(0.1, 0.5 / columns):.1g}")

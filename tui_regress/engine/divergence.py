@@ -17,18 +17,13 @@ import numpy as np
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import stability
 from tui_regress.engine.events import Block, Verdict
+from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.objective import divisor
-from tui_regress.engine.stability import (
-    Forecast,
-    against_limit,
-    batch_size,
-    largest_q,
-    plain,
-    remedy,
-    rounded_down,
-    short,
-)
+from tui_regress.engine.recursion import largest_q
+from tui_regress.engine.sentences import against_limit, remedy
+from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import AdamW, Experiment, Linear, Sgd
+from tui_regress.text import plain, rounded_down, short
 
 _RISES = 3
 """Rises in a row that count as proof: in exact arithmetic one would do."""

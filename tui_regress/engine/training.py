@@ -16,6 +16,7 @@ from tui_regress.engine.devices import resolve
 from tui_regress.engine.divergence import Monitor
 from tui_regress.engine.events import Block, Ended, Event, Recovered, Resume, Started, Status, Verdict
 from tui_regress.engine.objective import check_fit, parameter_names, starting_point
+from tui_regress.engine.sentences import explain, remedy
 from tui_regress.engine.stability import forecast, safe_lr
 from tui_regress.experiment import Experiment
 
@@ -92,6 +93,8 @@ def run(
         state = backend.start(theta, seen.last)
         yield Recovered(seen.last, record, lr, f"Back to the parameters of epoch {record:,}, and on with lr {lr:.3g}.")
     status, reason = _outcome(seen.last, epochs, verdict)
+    if status == "completed" and seen.loss[-1] > reached.first:
+        reason += f" The loss ended above where it began. {explain(ahead)[0]} {remedy(ahead)}"
     seconds = time.perf_counter() - began - (control.waited - waited)
     finite = seen.parameters[-1] if reached.finite is None else reached.finite
     yield Ended(status, reason, seen.last, float(seen.loss[-1]), dataset.to_original(finite), verdict, seconds)
@@ -104,10 +107,14 @@ class _Reached:
         self.finite: FloatArray | None = None
         self.best: tuple[int, FloatArray] | None = None
         """Number and parameters."""
+        self.first = math.nan
+        """The loss of the first record."""
         self._lowest = math.inf
 
     def note(self, block: Block) -> None:
         """Take account of the records of ``block``."""
+        if math.isnan(self.first):
+            self.first = float(block.loss[0])
         fine = np.isfinite(block.loss)
         fine &= np.isfinite(block.parameters).all(axis=1) & np.isfinite(block.gradient).all(axis=1)
         if fine.any():

@@ -64,7 +64,9 @@ class LabApp(App[None]):
                 action, _, _ = command.action.partition("(")
                 if screen.check_action(action, ()):
                     yield SystemCommand(
-                        command.label.capitalize(), command.help, partial(self._carry_out, command.action)
+                        command.help,
+                        f"{command.group} · {command.key_display}",
+                        partial(self._carry_out, command.action),
                     )
         yield SystemCommand("All themes", "Choose among all colour themes", self.action_change_theme)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tui_regress.experiment import Experiment, LinearData, LogisticData, Points, override
@@ -13,6 +14,7 @@ class Draft:
     """An experiment that is valid at all times, and the changes that are not applied yet."""
 
     def __init__(self, experiment: Experiment) -> None:
+        self._opened = experiment
         self.experiment = experiment
         self.pending: dict[str, Any] = {}
         """Dotted setting → the value a person gave it and the experiment cannot take."""
@@ -36,6 +38,14 @@ class Draft:
         for _ in range(len(waiting)):
             waiting = self._apply_one_by_one(waiting)
         self.pending = {key: value for key, value in waiting.items() if key in self.problems}
+        self._tell_the_story()
+
+    def _tell_the_story(self) -> None:
+        """The experiment's own story, as long as it is the one it was told of."""
+        title, about = self._opened.title, self._opened.about
+        if msgspec.structs.replace(self.experiment, title=title, about=about) != self._opened:
+            title, about = "", f"Edited from {self._opened.name}."
+        self.experiment = msgspec.structs.replace(self.experiment, title=title, about=about)
 
     def _apply_one_by_one(self, waiting: Mapping[str, Any]) -> dict[str, Any]:
         self.problems = {}
@@ -45,8 +55,13 @@ class Draft:
             except ExperimentError as error:
                 if _exists(self.experiment, key):
                     blamed = error.key.partition("[")[0] == key
-                    self.problems[key] = error.hint if blamed else f"does not fit: {error}"
+                    hint = error.hint.replace(" or rows", "").replace("a list of numbers", _NUMBERS)
+                    self.problems[key] = hint if blamed else f"does not fit: {error}"
         return {key: value for key, value in waiting.items() if key in self.problems}
+
+
+_NUMBERS = "numbers, separated by commas"
+"""What a field's text is, where a file holds a list."""
 
 
 def _exists(experiment: Experiment, key: str) -> bool:

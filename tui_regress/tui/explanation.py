@@ -51,15 +51,18 @@ def _step(experiment: Experiment, forecast: Forecast) -> Paragraph:
         )
     elif not isinstance(experiment.model, Linear):
         text = f"An lr below 2/λmax = {short(2 / forecast.lambda_max)} is safe for certain; beyond it nothing is."
-    elif optimizer.momentum:
-        effect = "Nesterov's look ahead narrows" if optimizer.nesterov else "Momentum widens"
-        factor = short(forecast.limit * forecast.lambda_max)
-        text = (
-            f"Each step goes on with a share of the last one. {effect} what is stable: the limit is {factor}/λmax "
-            "instead of 2/λmax."
-        )
     elif forecast.kind == "estimated":
         text = "Each step covers lr·λ of the distance to the bottom, λ being the curvature of its own few rows."
+        if optimizer.momentum:
+            text += " It goes on with a share of the last step, so that single batches weigh less and last longer."
+    elif optimizer.momentum:
+        factor = forecast.limit * forecast.lambda_max
+        who = "Nesterov's look ahead" if optimizer.nesterov else "Momentum"
+        effect = "widens" if factor > 2 else "narrows"
+        text = (
+            f"Each step goes on with a share of the last one. {who} {effect} what is stable: the limit is "
+            f"{short(factor)}/λmax instead of 2/λmax."
+        )
     else:
         q = optimizer.lr * forecast.lambda_max
         text = (
@@ -77,8 +80,8 @@ def _speed(forecast: Forecast) -> Iterator[Paragraph]:
         return
     text = (
         "One lr serves all directions. What is fast enough for the steepest is slow for the flattest, which is κ = "
-        f"{short(forecast.condition)} times less curved. The best constant lr is {short(forecast.fastest)}, where both "
-        "shrink at the same pace: that is what “large steps first, small ones later” comes down to here."
+        f"{short(forecast.condition)} times less curved. The best constant lr is {short(forecast.fastest)}, where the "
+        "two shrink at the same pace: that is what “large steps first, small ones later” comes down to here."
     )
     yield "The speed", text
 
@@ -98,14 +101,14 @@ def _conventions(experiment: Experiment, rows: int, forecast: Forecast) -> Itera
     text = (
         f"The same data under another loss have another limit: {listed}. Half the squared error has half the gradient "
         f"and half the curvature; a sum over {rows:,} rows has {rows:,} times as much. At lr {optimizer.lr:g}: "
-        f"{', '.join(verdicts)}. That alone is why numpy-line (half-mse) lives at the lr 0.1 at which exploding-line "
-        "(mse) dies."
+        f"{', '.join(verdicts)}. The built-in pair shows it: numpy-line (half-mse) lives at the lr 0.1 at which "
+        "exploding-line (mse) dies."
     )
     yield "The convention", text
 
 
 _MINIBATCHES = (
     "Each batch is a bowl of its own, so there is no exact limit. The one shown was found by running the recursion of "
-    "the error, which needs no targets, on this run's own batches. Below it the loss does not settle at the lowest "
-    "value but hovers above it: noise, not divergence."
+    "the error, which needs no targets, on this run's own batches. Below it the loss need not settle at the "
+    "lowest value: where the rows disagree it hovers above it, which is noise and not divergence."
 )

@@ -260,6 +260,12 @@ class Session:
         return self.ran or self.experiment
 
     @property
+    def came_down(self) -> bool:
+        """The loss is lower than it was at the start."""
+        losses = self.history.losses
+        return len(losses) > 0 and bool(losses[-1] <= losses[0])
+
+    @property
     def names(self) -> tuple[str, ...]:
         """p parameter names, () while there are no data."""
         return parameter_names(self.experiment.model, self.dataset.feature_names) if self.dataset else ()

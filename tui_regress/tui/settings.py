@@ -148,14 +148,15 @@ def from_text(text: str, setting: Setting) -> Any:
     try:
         match setting.kind:
             case "integer":
-                return int(text.replace("_", "").replace(" ", ""))
+                whole = float(text.replace(",", "").replace("_", "").replace(" ", ""))
+                return int(whole) if whole.is_integer() else text
             case "number":
                 return float(text)
             case "numbers":
                 return [float(part) for part in text.replace(",", " ").split()]
             case "texts":
                 return [part.strip() for part in text.split(",") if part.strip()]
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     return text
 

@@ -13,6 +13,7 @@ from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.chunks import CHUNK
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block
+from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.objective import initial_parameters
 from tui_regress.experiment import Experiment
 
@@ -77,7 +78,7 @@ class Descent(ABC, Generic[S, A]):
         self.model = experiment.model
         self.rows = dataset.rows
         self.features = dataset.features
-        self._batch_size = min(experiment.training.batch_size or dataset.rows, dataset.rows)
+        self._batch_size = batch_size(experiment, dataset.rows)
 
     @abstractmethod
     def _state(self, theta: FloatArray, order: np.random.Generator) -> S:

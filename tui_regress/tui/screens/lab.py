@@ -418,6 +418,8 @@ class LabScreen(Screen[None]):
         self.dirty = False
         self._show_progress()
         self.query_one(Banner).show(session)
+        rows = session.dataset.rows if session.dataset else None
+        self.query_one("#dataset", Form).border_subtitle = "" if rows is None else f"{rows:,} rows"
         for form in self.query(Form):
             form.show_problems(session.problems)
             form.freeze("optimizer.lr", session.state.active)

@@ -14,7 +14,8 @@ class Banner(Static):
         """Say what matters most now."""
         heading, sentence = describe(session)
         self.set_class(session.state in (RunState.DIVERGED, RunState.FAILED) or "" in session.problems, "-trouble")
-        self.set_class(session.state in (RunState.COMPLETED, RunState.CONVERGED), "-success")
+        done = session.state in (RunState.COMPLETED, RunState.CONVERGED)
+        self.set_class(done and session.came_down, "-success")
         text = Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence)
         plain, accent = self.app.theme_variables["foreground"], self.app.theme_variables["accent"]
         ways = [
@@ -50,6 +51,8 @@ def describe(session: Session) -> tuple[str, str]:
         return "It explodes.", session.verdict.message
     if session.recoveries and session.state is RunState.RUNNING:
         return "Recovered.", session.recoveries[-1].message
+    if session.dataset is None:
+        return "Preparing.", "The data are being loaded and examined."
     notes = " ".join(
         (*(session.dataset.notes if session.dataset else ()), *(session.started.notes if session.started else ()))
     )

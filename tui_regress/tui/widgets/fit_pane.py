@@ -87,7 +87,7 @@ def _predicted(model: Linear | Logistic, parameters: FloatArray, X: FloatArray) 
 def _title(session: Session) -> str:
     if session.dataset is None or session.dataset.features == 1:
         return "Fit"
-    return "Fit · predicted" if isinstance(session.experiment.model, Linear) else "Fit · classes along the logit"
+    return "Fit · predicted" if isinstance(session.experiment.model, Linear) else "Fit · by logit"
 
 
 def _curve(

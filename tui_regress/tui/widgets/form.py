@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from tui_regress.experiment import Experiment
@@ -28,63 +27,66 @@ class Field(Horizontal):
     """A label and the control of one setting."""
 
     def __init__(self, setting: Setting, value: Any) -> None:
-        super().__init__(classes="field" + (" -wide" if setting.wide else ""))
+        super().__init__(classes="field")
         self.setting = setting
-        self._value = value
+        self.control: Input | Select[str] | YesNo
+        match setting.kind:
+            case "choice":
+                self.control = Select(_options(setting, value), value=str(value), allow_blank=False, compact=True)
+            case "switch":
+                self.control = YesNo(value=bool(value), compact=True)
+            case _:
+                self.control = Input(to_text(value, setting), placeholder=setting.placeholder, compact=True)
+        self.control.tooltip = setting.help
 
     def compose(self) -> ComposeResult:
         """Label and control."""
-        setting = self.setting
-        yield Label(setting.label)
-        control: Widget
-        match setting.kind:
-            case "choice":
-                choices = [(choice, choice) for choice in self._choices()]
-                control = Select(choices, value=str(self._value), allow_blank=False, compact=True)
-            case "switch":
-                control = YesNo(value=bool(self._value), compact=True)
-            case _:
-                control = Input(
-                    to_text(self._value, self.setting),
-                    placeholder=setting.placeholder,
-                    compact=True,
-                    select_on_focus=False,
-                )
-        control.tooltip = setting.help
-        yield control
-
-    @property
-    def control(self) -> Widget:
-        """The Input, Select or Checkbox."""
-        return self.children[1]
+        yield Label(self.setting.label)
+        yield self.control
 
     def show(self, value: Any) -> None:
         """Show the experiment's ``value``, unless a person is typing there or their own words for it stand there."""
-        self._value = value
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             match self.control:
                 case Select() as select:
-                    select.set_options([(choice, choice) for choice in self._choices()])
+                    select.set_options(_options(self.setting, value))
                     select.value = str(value)
-                case Checkbox() as checkbox:
-                    checkbox.value = bool(value)
-                case Input() as entry if not entry.has_focus and to_text(self.read(), self.setting) != to_text(
-                    value, self.setting
-                ):
-                    entry.value = to_text(self._value, self.setting)
+                case YesNo() as switch:
+                    switch.value = bool(value)
+                case entry if not entry.has_focus:
+                    text = to_text(value, self.setting)
+                    if text != to_text(self.read(), self.setting):
+                        entry.value = text
 
     def read(self) -> Any:
         """The value in the control, as the experiment file would hold it."""
-        match self.control:
-            case Input() as entry:
-                return from_text(entry.value, self.setting)
-            case Select() | Checkbox() as control:
-                return control.value
-        return None
+        return from_text(self.control.value, self.setting) if isinstance(self.control, Input) else self.control.value
 
-    def _choices(self) -> tuple[str, ...]:
-        choices = self.setting.choices
-        return choices if str(self._value) in choices else (*choices, str(self._value))
+
+class Line(Vertical):
+    """One or two fields, and below them what is wrong."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        super().__init__()
+        self.fields = fields
+        self.problem = Label("", classes="problem", markup=False)
+        self.problem.display = False
+
+    def compose(self) -> ComposeResult:
+        """The fields side by side."""
+        yield Horizontal(*self.fields, classes="line")
+        yield self.problem
+
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Dotted setting → hint, for any settings: those of this line are shown."""
+        hints = []
+        for field in self.fields:
+            hint = problems.get(field.setting.key)
+            field.set_class(hint is not None, "-wrong")
+            if hint is not None:
+                hints.append(f"{field.setting.label} {hint}")
+        self.problem.update("\n".join(hints))
+        self.problem.display = bool(hints)
 
 
 class Form(Vertical):
@@ -103,70 +105,60 @@ class Form(Vertical):
         self._settings: tuple[Setting, ...] = ()
         self._experiment: Experiment | None = None
         self._pending: Mapping[str, Any] = {}
+        self._lines: list[Line] = []
 
     def compose(self) -> ComposeResult:
-        """A line per pair of short fields, and a line for what is wrong under each."""
-        for line in _lines(self._settings):
-            with Horizontal(classes="line"):
-                for setting in line:
-                    yield Field(setting, self._value(setting.key))
-            problem = Label("", classes="problem", markup=False)
-            problem.display = False
-            yield problem
-
-    def _value(self, key: str) -> Any:
-        if key in self._pending or self._experiment is None:
-            return self._pending.get(key)
-        return value_of(self._experiment, key)
+        """A line per pair of short fields."""
+        self._lines = [
+            Line([Field(setting, self._value(setting.key)) for setting in settings])
+            for settings in _lines(self._settings)
+        ]
+        yield from self._lines
 
     @property
     def fields(self) -> Iterator[Field]:
         """In the order of the screen."""
-        yield from self.query(Field)
+        for line in self._lines:
+            yield from line.fields
 
     async def show(self, experiment: Experiment, settings: Sequence[Setting], pending: Mapping[str, Any]) -> None:
         """Show the values of ``experiment`` in the fields ``settings``; what is ``pending`` stays as it was typed."""
         self._experiment, self._pending = experiment, pending
         if tuple(settings) != self._settings:
             self._settings = tuple(settings)
-            focused = self.app.focused
-            key = focused.parent.setting.key if focused and isinstance(focused.parent, Field) else None
+            focused = next((field.setting.key for field in self.fields if field.control.has_focus), None)
             await self.recompose()
             for field in self.fields:
-                if field.setting.key == key:
+                if field.setting.key == focused:
                     field.control.focus()
         else:
             for field in self.fields:
                 if field.setting.key not in pending:
-                    field.show(value_of(experiment, field.setting.key))
+                    field.show(self._value(field.setting.key))
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
         """Below each line what is wrong in it: dotted setting → hint."""
-        for line in self.query(".line"):
-            keys = [field.setting.key for field in line.query(Field)]
-            hints = [
-                f"{field.setting.label} {problems[k]}"
-                for k, field in zip(keys, line.query(Field), strict=True)
-                if k in problems
-            ]
-            label = line.parent.children[line.parent.children.index(line) + 1] if line.parent else None
-            if isinstance(label, Label):
-                label.update("\n".join(hints))
-                label.display = bool(hints)
-            for field in line.query(Field):
-                field.set_class(field.setting.key in problems, "-wrong")
+        for line in self._lines:
+            line.show_problems(problems)
 
-    def freeze(self, but: str | None, locked: bool) -> None:
+    def freeze(self, but: str | None, frozen: bool) -> None:
         """Fields that cannot change while training are off, all but the one with the key ``but``."""
         for field in self.fields:
-            field.disabled = locked and field.setting.key != but
+            field.disabled = frozen and field.setting.key != but
+
+    def _value(self, key: str) -> Any:
+        if key in self._pending or self._experiment is None:
+            return self._pending.get(key)
+        return value_of(self._experiment, key)
 
     @on(Input.Changed)
     @on(Select.Changed)
     @on(Checkbox.Changed)
     def _edited(self, event: Input.Changed | Select.Changed | Checkbox.Changed) -> None:
         event.stop()
-        if event.control is not None and isinstance(field := event.control.parent, Field):
+        # A field that has made room for those of another experiment may still have something to say: too late.
+        field = next((field for field in self.fields if field.control is event.control), None)
+        if field is not None:
             value = field.read()
             if value != self._value(field.setting.key) or field.has_class("-wrong"):
                 self.post_message(self.Edited(field.setting.key, value))
@@ -175,6 +167,12 @@ class Form(Vertical):
     def _done_typing(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.set_focus(None)
+
+
+def _options(setting: Setting, value: Any) -> list[tuple[str, str]]:
+    """The choices of ``setting``, with ``value`` among them also where it is none of them."""
+    choices = setting.choices if str(value) in setting.choices else (*setting.choices, str(value))
+    return [(choice, choice) for choice in choices]
 
 
 def _lines(settings: Sequence[Setting]) -> Iterator[list[Setting]]:

@@ -8,7 +8,9 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_regress.experiment import Logistic
 from tui_regress.tui import charts
+from tui_regress.tui.numbers import number
 from tui_regress.tui.session import RunState, Session
 from tui_regress.tui.themes import palette
 
@@ -81,7 +83,8 @@ class LossPane(Widget, can_focus=True):
             return charts.message_chart("loading …", width, height, colours)
         predicted = self._ahead(session) if session else None
         if predicted is None:
-            return charts.message_chart("press s to start training", width, height, colours)
+            waiting = session is None or not session.can_start or session.dataset is None
+            return charts.message_chart("" if waiting else "press s to start training", width, height, colours)
         dim = replace(colours, line=colours.reference)
         return charts.loss_chart(predicted, 0, width, height, dim, log=self.log_axis)
 
@@ -92,6 +95,15 @@ class LossPane(Widget, can_focus=True):
 
     def _name_view(self) -> None:
         self.border_subtitle = f"{'log' if self.log_axis else 'linear'} · {'recent' if self.recent else 'all'}"
+
+
+def _title(session: Session) -> str:
+    """The loss and its value now; for logistic models the accuracy too."""
+    loss, latest = session.recorded.model.loss, session.history.latest
+    if latest is None:
+        return f"Loss · {loss}"
+    accuracy = f" · accuracy {latest.score:.1%}" if isinstance(session.recorded.model, Logistic) else ""
+    return f"Loss · {loss} {number(latest.loss)}{accuracy}"
 
 
 def _predicted(session: Session) -> NDArray[np.float64] | None:

@@ -31,19 +31,22 @@ class NumberTable(DataTable[Text]):
         super().__init__(cursor_type="none", zebra_stripes=False, show_row_labels=False, cell_padding=0)
         self._names: tuple[str, ...] = ()
         self._headings: tuple[str, ...] = ()
+        self._layout: tuple[object, ...] = ()
         self._columns_of: list[NDArray[np.float64] | None] = []
 
-    def show(self, names: tuple[str, ...], columns: dict[str, NDArray[np.float64] | None]) -> None:
+    def show(self, names: tuple[str, ...], columns: dict[str, NDArray[np.float64] | None], name_width: int) -> None:
         """``names`` of the p rows, and per heading p numbers, or None where they are unknown."""
-        if (names, tuple(columns)) != (self._names, self._headings):
+        layout = names, tuple(columns), name_width
+        if layout != self._layout:
+            self._layout = layout
             self._names, self._headings = names, tuple(columns)
             self.clear(columns=True)
-            self.add_column("", key="name", width=_name_width(names))
+            self.add_column("", key="name", width=name_width)
             for heading in columns:
                 self.add_column(Text(heading, justify="right"), key=heading, width=_WIDTH + 1)
             blank = [Text("")] * len(columns)
             for row, name in enumerate(names):
-                self.add_row(Text(printable(name, 18)), *blank, key=str(row))
+                self.add_row(Text(printable(name, name_width)), *blank, key=str(row))
         self._columns_of = list(columns.values())
         self._fill()
 
@@ -92,7 +95,9 @@ class ParametersPane(Vertical):
         table = self.query_one(NumberTable)
         history = session.history
         latest, finite = history.latest, history.last_finite
-        room = (self.content_size.width - _name_width(session.names)) // (_WIDTH + 1)
+        # Names give way where they would push out the numbers.
+        name_width = min(_name_width(session.names), max(4, self.content_size.width - 2 * (_WIDTH + 1)))
+        room = (self.content_size.width - name_width) // (_WIDTH + 1)
         exact = session.exact.parameters if session.exact else None
         columns = {
             "value": session.shown_parameters,
@@ -104,7 +109,7 @@ class ParametersPane(Vertical):
         known = {"value": True, "exact": columns["exact"] is not None, "true": columns["true"] is not None}
         ranked = sorted(_COLUMNS, key=lambda heading: (not known.get(heading, True), _COLUMNS.index(heading)))
         wanted = ranked[: max(2, room)]
-        table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted})
+        table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted}, name_width)
         ran_off = finite is not None and latest is not finite and latest is not None and latest.epoch != finite.epoch
         self.border_subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""
         details = self.query_one("#details", Static)

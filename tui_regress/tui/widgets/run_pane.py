@@ -26,7 +26,8 @@ class RunPane(Static):
         table.add_column(ratio=1)
         if latest is None:
             table.add_row("Epoch", f"0 of {experiment.training.epochs:,}")
-            table.add_row("", Text("s starts, n takes a single step", "dim"))
+            if session.can_start:
+                table.add_row("", Text("s starts, n takes a single step", "dim"))
         else:
             table.add_row("Epoch", f"{latest.epoch:,} of {experiment.training.epochs:,}")
             colour = variables["accent"]

@@ -39,6 +39,10 @@ class StabilityPane(Static):
             self.border_subtitle = ""
             self.update(Text("no forecast without data" if session.problems else "looking ahead …", "dim"))
             return
+        if session.draft.problems:
+            self.border_subtitle = ""
+            self.update(Text("no forecast while a setting is wrong", "dim"))
+            return
         variables = self.app.theme_variables
         lr = session.experiment.optimizer.lr
         self.border_subtitle = f"{forecast.kind} · i explains"
@@ -46,10 +50,13 @@ class StabilityPane(Static):
             self.update(Text("\n").join((Text(explain(forecast)[0]), figures(forecast))))
             return
         level = level_of(lr / forecast.limit)
-        colour = variables[{"safe": "success", "near": "warning", "over": "error"}[level]]
+        # Beyond a bound that is only sufficient, nothing is known: no cause for alarm.
+        over = "warning" if forecast.kind == "bound" else "error"
+        colour = variables[{"safe": "success", "near": "warning", "over": over}[level]]
         width = max(10, self.content_size.width)
         bar = meter(forecast, lr, width, colour, variables["muted"], variables["foreground"])
-        word = Text.assemble((f"{_WORDS[level]} {lr / forecast.limit:.0%} of the limit", f"bold {colour}"), " · ")
+        share = f"{_WORDS[level]} {share_in_words(lr / forecast.limit)} the {limit_name(forecast)}"
+        word = Text.assemble((share, f"bold {colour}"), " · ")
         self.update(Text("\n").join((bar, word + figures(forecast), Text(outlook(forecast)))))
 
 
@@ -61,9 +68,21 @@ def level_of(share: float) -> str:
     return "safe" if share < SAFE else "near" if share <= NEAR else "over"
 
 
+def share_in_words(share: float) -> str:
+    """``under 1 % of``, ``12 % of``, ``39,621 times``."""
+    if share < 0.01:
+        return "under 1 % of"
+    return f"{100 * share:.0f} % of" if share < 10 else f"{share:,.0f} times"
+
+
+def limit_name(forecast: Forecast) -> str:
+    """What the limit is."""
+    return "safe bound" if forecast.kind == "bound" else "limit"
+
+
 def meter(forecast: Forecast, lr: float, width: int, colour: str, muted: str, plain: str) -> Text:
     """One line of ``width`` cells: lr on a log scale as a bar, the limit as ``┃``, the fastest lr as ``◆``."""
-    left, right = f"lr {lr:g} ", f" limit {short(forecast.limit)}"
+    left, right = f"lr {lr:g} ", f" {limit_name(forecast)} {short(forecast.limit)}"
     cells = width - len(left) - len(right)
     if cells < 8:
         return Text.assemble((left.rstrip(), colour), (right, plain))
@@ -72,7 +91,10 @@ def meter(forecast: Forecast, lr: float, width: int, colour: str, muted: str, pl
         decades = math.log10(rate) - math.log10(forecast.limit) + _DECADES_BELOW
         return round(min(max(decades / (_DECADES_BELOW + _DECADES_ABOVE), 0.0), 1.0) * (cells - 1))
 
-    bar = Text("━" * (place(lr) + 1), colour) + Text("─" * (cells - 1 - place(lr)), muted)
+    # Over is over and under is under, also where the two are nearer than a cell.
+    at, limit = place(lr), place(forecast.limit)
+    at = max(at, limit + 1) if lr > forecast.limit else min(at, limit - 1) if lr < forecast.limit else at
+    bar = Text("━" * (at + 1), colour) + Text("─" * (cells - 1 - at), muted)
     for rate, sign in ((forecast.fastest, "◆"), (forecast.limit, "┃")):
         if rate is not None:
             at = place(rate)
@@ -92,6 +114,8 @@ def figures(forecast: Forecast) -> Text:
 
 def outlook(forecast: Forecast) -> str:
     """What comes of it, in one sentence."""
+    if forecast.growth is None and forecast.kind == "estimated":
+        return "The loss comes down, and hovers where the rows of the batches disagree."
     if forecast.growth is not None:
         end = f"; {forecast.dtype} overflows at epoch {forecast.overflow_epoch:,}" if forecast.overflow_epoch else ""
         return f"The loss will grow ×{short(forecast.growth)} per epoch{end}."

@@ -411,6 +411,8 @@ async def test_a_path_that_cannot_be_is_a_sentence_and_nothing_is_lost(path: str
     async with running("gentle-line") as (app, pilot):
         await pilot.press("n")
         await epochs(app, pilot, 1)
+        await pilot.press("x")
+        await state(app, pilot, RunState.STOPPED)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, SaveScreen), "the question where")
         app.screen.query_one(Input).value = path

@@ -1,7 +1,6 @@
 """Light and dark, with one accent. The hues are Okabe and Ito's, which colour-blind people can tell apart."""
 
-from collections.abc import Mapping
-
+from textual.app import App
 from textual.theme import Theme
 
 from tui_regress.tui.charts import Palette
@@ -73,13 +72,20 @@ LIGHT = Theme(
 THEMES = {"dark": DARK, "light": LIGHT}
 
 
-def palette(variables: Mapping[str, str]) -> Palette:
-    """Chart colours from a theme's CSS variables (``App.theme_variables``); works for every Textual theme."""
+def inks(app: App[object]) -> dict[str, str]:
+    """The colours of the app's theme by name, as rich understands them: its terminal colours have no prefix."""
+    colours = app.theme_variables.items()
+    return {name: "default" if value == "transparent" else value.removeprefix("ansi_") for name, value in colours}
+
+
+def palette(app: App[object]) -> Palette:
+    """The chart colours of the app's theme."""
+    colours = inks(app)
     return Palette(
-        line=variables["accent"],
-        reference=variables["warning"],
-        points=variables["foreground"],
-        mark=variables["error"],
-        text=variables["muted"],
-        muted=variables["border-blurred"],
+        line=colours["accent"],
+        reference=colours["warning"],
+        points=colours["foreground"],
+        mark=colours["error"],
+        text=colours["muted"],
+        muted=colours["border-blurred"],
     )

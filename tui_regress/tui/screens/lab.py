@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input, Tab, Tabs
 
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.problems import InputError
+from tui_regress.problems import describe
 from tui_regress.tui import messages
 from tui_regress.tui.commands import COMMANDS
 from tui_regress.tui.conductor import Conductor
@@ -428,8 +428,8 @@ class LabScreen(Screen[None]):
     async def _open_model(self, path: Path) -> None:
         try:
             opened = await asyncio.to_thread(open_file, str(path), None)
-        except InputError as error:
-            self.session.obstacle = ("", str(error))
+        except Exception as error:
+            self.session.obstacle = ("", describe(error))
             self._refresh_all()
         else:
             await self._opened(opened)

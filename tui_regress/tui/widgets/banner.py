@@ -5,6 +5,7 @@ from textual.widgets import Static
 
 from tui_regress.text import printable, short
 from tui_regress.tui.session import RunState, Session
+from tui_regress.tui.themes import inks
 
 
 class Banner(Static):
@@ -17,7 +18,7 @@ class Banner(Static):
         done = session.state in (RunState.COMPLETED, RunState.CONVERGED)
         self.set_class(done and session.came_down, "-success")
         text = Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence)
-        plain, accent = self.app.theme_variables["foreground"], self.app.theme_variables["accent"]
+        plain, accent = inks(self.app)["foreground"], inks(self.app)["accent"]
         ways = [
             # No break inside a choice: its key belongs beside its words.
             Text.assemble((key, f"bold {accent}"), (f" {words}".replace(" ", "\xa0"), plain))

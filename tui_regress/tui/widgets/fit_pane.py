@@ -38,7 +38,7 @@ class FitPane(Widget, can_focus=True):
     def render(self) -> Text:
         """The chart at the pane's size."""
         width, height = self.content_size
-        colours = palette(self.app.theme_variables)
+        colours = palette(self.app)
         session = self._session
         if session is None or session.dataset is None:
             problem = session is not None and bool(session.problems)
@@ -74,7 +74,7 @@ class FitPane(Widget, can_focus=True):
         z = np.clip(logits(model, now, X), -_STEEP, _STEEP).astype(np.float64)
         grid = np.linspace(min(-6.0, float(z.min())), max(6.0, float(z.max())), 200)
         curve = (grid, 1 / (1 + np.exp(-grid)))
-        colours = palette(self.app.theme_variables)
+        colours = palette(self.app)
         return charts.fit_chart(
             z, y, curve, None, *self.content_size, colours, probability=True, x_name="logit", y_name="P(1)"
         )

@@ -52,7 +52,7 @@ class LossPane(Widget, can_focus=True):
     def render(self) -> Text:
         """The chart at the pane's size."""
         width, height = self.content_size
-        colours = palette(self.app.theme_variables)
+        colours = palette(self.app)
         session = self._session
         if session is None or not len(session.history):
             return self._before_the_first_record(session, width, height, colours)

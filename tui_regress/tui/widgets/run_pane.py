@@ -8,6 +8,7 @@ from textual.widgets import Static
 from tui_regress.experiment import Logistic
 from tui_regress.tui.numbers import count, number
 from tui_regress.tui.session import Session
+from tui_regress.tui.themes import inks
 
 
 class RunPane(Static):
@@ -19,7 +20,7 @@ class RunPane(Static):
 
     def show(self, session: Session) -> None:
         """Bring the figures up to date."""
-        variables = self.app.theme_variables
+        variables = inks(self.app)
         experiment, latest = session.recorded, session.history.latest
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(width=9, style=variables["muted"])

@@ -9,6 +9,7 @@ from tui_regress.engine.sentences import explain
 from tui_regress.engine.stability import Forecast
 from tui_regress.text import short
 from tui_regress.tui.session import Session
+from tui_regress.tui.themes import inks
 
 SAFE, NEAR = 0.8, 1.0
 """Shares of the limit from which the meter warns, and from which it is over."""
@@ -43,7 +44,7 @@ class StabilityPane(Static):
             self.border_subtitle = ""
             self.update(Text("no forecast while a setting is wrong", "dim"))
             return
-        variables = self.app.theme_variables
+        variables = inks(self.app)
         lr = session.experiment.optimizer.lr
         self.border_subtitle = f"{forecast.kind} · i explains"
         if not 0 < forecast.limit < math.inf:

@@ -6,6 +6,7 @@ from textual.widgets import Static
 
 from tui_regress.tui.numbers import count
 from tui_regress.tui.session import RunState, Session
+from tui_regress.tui.themes import inks
 
 _COLOURS = {
     RunState.IDLE: "muted",
@@ -34,7 +35,7 @@ class StatusLine(Static):
     def show(self, session: Session) -> None:
         """Bring the line up to date."""
         self._session = session
-        variables = self.app.theme_variables
+        variables = inks(self.app)
         colour = variables.get(_COLOURS[session.state], variables["foreground"])
         muted = variables["muted"]
         left = Text.assemble(("tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))

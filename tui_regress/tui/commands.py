@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from tui_regress.tui.session import RunState, Session
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -103,3 +105,37 @@ COMMANDS = (
     Command("question_mark", "help", "help", "What the keys do and how to read the screen", "Program", "?"),
     Command("q", "quit", "quit", "Leave; asks first while training", "Program"),
 )
+
+
+def possible(action: str, session: Session) -> bool | None:
+    """Whether ``action`` makes sense now: None where it will, once a setting is put right."""
+    match action:
+        case "start":
+            if session.problems and not session.state.active:
+                return None
+            return session.can_start or session.state is RunState.PAUSED
+        case "pause":
+            return session.state is RunState.RUNNING
+        case "step":
+            return True if session.can_start or session.state in (RunState.PAUSED, RunState.RUNNING) else None
+        case "stop":
+            return session.state.active and session.state is not RunState.STOPPING
+        case "reset":
+            return bool(len(session.history)) or session.state.active or session.state is RunState.FAILED
+        case "new_data":
+            return session.can_draw_new_data and not session.state.active
+        case "save":
+            return session.parameters is not None
+        case "retry":
+            return session.choosing and session.can_start and session.fastest is not None
+        case "go_on":
+            return session.choosing and session.can_start and session.can_go_on
+        case "standardise":
+            return session.choosing and session.can_start and not session.experiment.data.standardize
+        case "keep":
+            return session.choosing
+        case "explain":
+            return session.forecast is not None
+        case "open":
+            return not session.state.active
+    return True

@@ -7,15 +7,13 @@ from typing import Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Footer, Input, Tab, Tabs
 
 from tui_regress.engine.devices import DeviceInfo
 from tui_regress.problems import describe
 from tui_regress.tui import messages
-from tui_regress.tui.commands import COMMANDS
+from tui_regress.tui.commands import COMMANDS, possible
 from tui_regress.tui.conductor import Conductor
 from tui_regress.tui.explanation import explanation
 from tui_regress.tui.runner import Runner
@@ -24,12 +22,13 @@ from tui_regress.tui.screens.help import HelpScreen
 from tui_regress.tui.screens.open import Opened, OpenScreen, open_file
 from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
 from tui_regress.tui.screens.save import SaveScreen
-from tui_regress.tui.session import RunState, Session
+from tui_regress.tui.screens.views import VIEWS, Views
+from tui_regress.tui.session import Session
 from tui_regress.tui.settings import data_settings, model_settings
 from tui_regress.tui.widgets.banner import Banner
 from tui_regress.tui.widgets.device_pane import DevicePane
 from tui_regress.tui.widgets.fit_pane import FitPane
-from tui_regress.tui.widgets.form import Field, Form
+from tui_regress.tui.widgets.form import Form
 from tui_regress.tui.widgets.loss_pane import LossPane
 from tui_regress.tui.widgets.parameters_pane import ParametersPane
 from tui_regress.tui.widgets.run_pane import RunPane
@@ -41,16 +40,12 @@ SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
 PATIENCE_WITH_TORCH = 0.3
 """Seconds the first paint has for itself before torch, two seconds of importing, competes with it."""
-VIEWS = ("setup", "loss", "fit", "parameters", "stability")
-"""What the digits and, in narrow terminals, the tabs lead to."""
 
 
-class LabScreen(Screen[None]):
+class LabScreen(Views):
     """Owns the session; hands panes what changed, hands the runner what to do."""
 
     BINDINGS = [command.binding() for command in COMMANDS]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (116, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (34, "-high")]
 
     def __init__(self, session: Session, runner: type[Runner] = Runner, model: Path | None = None) -> None:
         super().__init__()
@@ -63,7 +58,6 @@ class LabScreen(Screen[None]):
         """Records have come that no frame has shown yet."""
         self._settling: Timer | None = None
         self._composing = asyncio.Lock()
-        self._view = "loss"
 
     def compose(self) -> ComposeResult:
         """Status line, settings, charts, footer; CSS arranges them by the terminal's size."""
@@ -153,11 +147,6 @@ class LabScreen(Screen[None]):
         else:
             self._refresh_all()
 
-    @on(Tabs.TabActivated)
-    def _tab_chosen(self, event: Tabs.TabActivated) -> None:
-        if self.has_class("-narrow"):
-            self.action_view(str(event.tab.id).removeprefix("tab-"))
-
     def action_start(self) -> None:
         """Start or resume."""
         self._conductor.start()
@@ -216,62 +205,6 @@ class LabScreen(Screen[None]):
         """One rung up."""
         await self._step_lr(+1)
 
-    def action_toggle_log(self) -> None:
-        """Logarithmic or linear loss."""
-        pane = self.query_one(LossPane)
-        pane.log_axis = not pane.log_axis
-
-    def action_toggle_recent(self) -> None:
-        """Full or recent history."""
-        pane = self.query_one(LossPane)
-        pane.recent = not pane.recent
-
-    def action_toggle_predicted(self) -> None:
-        """The loss that theory predicts, beside the real one."""
-        pane = self.query_one(LossPane)
-        pane.predicted = not pane.predicted
-
-    def action_maximize(self) -> None:
-        """The pane in use on the whole screen; or back."""
-        if self.maximized:
-            self.minimize()
-        elif (pane := self._pane_in_use()) is not None:
-            self.maximize(pane, container=False)
-
-    def _pane_in_use(self) -> Widget | None:
-        """The result pane with the focus, else that of the view; None while the settings are in view."""
-        for node in self.focused.ancestors_with_self if self.focused else ():
-            if isinstance(node, Widget) and node.has_class("result"):
-                return node
-        view = "loss" if self._view == "setup" and not self.has_class("-narrow") else self._view
-        return None if view == "setup" else self.query_one(f"#{view}")
-
-    def action_view(self, view: str) -> None:
-        """Go to one of VIEWS: its tab where the terminal is narrow, its pane otherwise."""
-        self._view = view
-        for name in VIEWS:
-            self.set_class(name == view, f"-view-{name}")
-        tabs = self.query_one(Tabs)
-        with self.prevent(Tabs.TabActivated):
-            tabs.active = f"tab-{view}"
-        target = {
-            "setup": "#dataset",
-            "loss": "#loss",
-            "fit": "#fit",
-            "parameters": "#parameters",
-            "stability": "#stability",
-        }[view]
-        pane = self.query_one(target)
-        if pane.focusable:
-            pane.focus()
-        else:
-            first = next((node for node in pane.query("Input, Select, DataTable") if node.focusable), None)
-            self.set_focus(first)
-
-    def action_toggle_theme(self) -> None:
-        """Light or dark."""
-        self.app.theme = "lab-light" if self.app.current_theme.dark else "lab-dark"
-
     def action_help(self) -> None:
         """The help."""
         self.app.push_screen(HelpScreen())
@@ -305,55 +238,14 @@ class LabScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Footer and palette show only what can be done now: None greys a command, False hides it."""
         del parameters
-        session = self.session
+        typing = isinstance(self.focused, Input)
         match action:
             case "leave_field":
-                return isinstance(self.focused, Input)
+                return typing
             case "lower_lr" | "raise_lr":
-                return not isinstance(self.focused, Input)
-            case "start":
-                return (
-                    True
-                    if session.can_start or session.state is RunState.PAUSED
-                    else None
-                    if session.problems
-                    else False
-                )
-            case "pause":
-                return session.state is RunState.RUNNING
-            case "step":
-                return True if session.can_start or session.state in (RunState.PAUSED, RunState.RUNNING) else None
-            case "stop":
-                return session.state.active and session.state is not RunState.STOPPING
-            case "reset":
-                return bool(len(session.history)) or session.state.active or session.state is RunState.FAILED
-            case "new_data":
-                return session.can_draw_new_data and not session.state.active
-            case "save":
-                return session.parameters is not None
-            case "retry":
-                return session.choosing and session.can_start and session.fastest is not None
-            case "go_on":
-                return session.choosing and session.can_start and session.can_go_on
-            case "standardise":
-                return session.choosing and session.can_start and not session.experiment.data.standardize
-            case "keep":
-                return session.choosing
-            case "explain":
-                return session.forecast is not None
-            case "open":
-                return not session.state.active
-        return True
-
-    def action_leave_field(self) -> None:
-        """One layer back: from a field to the keys."""
-        self.set_focus(None)
-
-    def focus_setting(self, key: str) -> None:
-        """Put the cursor into the field of the dotted setting ``key``."""
-        for field in self.query(Field):
-            if field.setting.key == key:
-                field.control.focus()
+                return not typing
+            case _:
+                return possible(action, self.session)
 
     def redraw(self) -> None:
         """Everything again, in the colours of the theme."""

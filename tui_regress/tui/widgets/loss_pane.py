@@ -36,9 +36,7 @@ class LossPane(Widget, can_focus=True):
         """Draw the history of ``session``."""
         self._session = session
         ahead = not len(session.history) and self._ahead(session) is not None
-        self.border_title = f"Loss · {session.experiment.model.loss}" + (
-            " as predicted: press s to start" if ahead else ""
-        )
+        self.border_title = "Loss as predicted: press s to start" if ahead else _title(session)
         self.refresh()
 
     def watch_log_axis(self) -> None:

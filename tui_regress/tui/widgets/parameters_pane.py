@@ -95,9 +95,10 @@ class ParametersPane(Vertical):
         table = self.query_one(NumberTable)
         history = session.history
         latest, finite = history.latest, history.last_finite
-        # Names give way where they would push out the numbers.
-        name_width = min(_name_width(session.names), max(4, self.content_size.width - 2 * (_WIDTH + 1)))
-        room = (self.content_size.width - name_width) // (_WIDTH + 1)
+        # A cell for a scrollbar; names give way where they would push out the numbers.
+        width = self.content_size.width - 1
+        name_width = min(_name_width(session.names), max(4, width - 2 * (_WIDTH + 1)))
+        room = (width - name_width) // (_WIDTH + 1)
         exact = session.exact.parameters if session.exact else None
         columns = {
             "value": session.shown_parameters,

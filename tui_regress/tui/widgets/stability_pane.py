@@ -121,5 +121,5 @@ def outlook(forecast: Forecast) -> str:
         end = f"; {forecast.dtype} overflows at epoch {forecast.overflow_epoch:,}" if forecast.overflow_epoch else ""
         return f"The loss will grow ×{short(forecast.growth)} per epoch{end}."
     if forecast.epochs_to_1e6 is not None:
-        return f"The excess over the lowest loss is down to a millionth after {forecast.epochs_to_1e6:,} epochs."
+        return f"The excess over the lowest loss is a millionth after {forecast.epochs_to_1e6:,} epochs."
     return explain(forecast)[0].partition(": ")[2].capitalize()

@@ -57,7 +57,7 @@ async def take(name: str, shot: Shot) -> None:
     app = LabApp(builtin(shot.experiment), theme=shot.theme)
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
-        await until(pilot, lambda: app.session.forecast is not None and app.lab.devices is not None)
+        await until(pilot, lambda: app.session.exact is not None and app.lab.devices is not None)
         for key in shot.keys.split():
             await pilot.press(key)
         await until(pilot, lambda: app.session.state is shot.state)

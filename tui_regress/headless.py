@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,7 +26,7 @@ from tui_regress.engine import training
 from tui_regress.engine.checkpoints import save_model
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Event, FloatArray, Recovered, Started, Verdict
-from tui_regress.engine.objective import check_fit, exact_solution, predict, sample_gradients
+from tui_regress.engine.objective import Exact, check_fit, exact_solution, predict, sample_gradients
 from tui_regress.engine.sentences import explain
 from tui_regress.experiment import Experiment, Linear
 from tui_regress.problems import describe
@@ -46,7 +47,6 @@ class Run:
         self.experiment = experiment
         self.dataset = load_dataset(experiment)
         check_fit(experiment, self.dataset)
-        self.exact = exact_solution(experiment, self.dataset)
         self.control = Control()
         self.started: Started
         self.first: FloatArray
@@ -77,6 +77,11 @@ class Run:
             reached = last.last, float(last.loss[-1]), last.parameters[-1]
             self.ended = Ended("failed", describe(error), *reached, None, seconds)
             yield self.ended
+
+    @cached_property
+    def exact(self) -> Exact:
+        """The exact solution, found when it is first asked for: nobody waits for it before the training."""
+        return exact_solution(self.experiment, self.dataset)
 
     @property
     def points(self) -> FloatArray:

@@ -3,9 +3,11 @@ import pytest
 
 from tests.engine.conftest import dataset, experiment
 from tests.engine.descent import LINE, X
+from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.sentences import explain, remedy
 from tui_regress.engine.stability import forecast
+from tui_regress.experiment import decode
 
 
 def test_the_sentences_tell_why_the_same_rate_lives_with_half_the_loss() -> None:
@@ -15,11 +17,11 @@ def test_the_sentences_tell_why_the_same_rate_lives_with_half_the_loss() -> None
         "lr 0.1 is 118 % of the limit 0.0845 (2/λmax, λmax 23.66): every step overshoots further than the last.",
         "In the end the loss grows ×1.87 per epoch. float32 overflows at epoch 134.",
     )
-    assert alive[0].endswith("the sharpest direction overshoots and comes back, nearer each time.")
+    assert alive[0].endswith("the steepest direction overshoots and comes back, nearer each time.")
     assert alive[1:] == (
         "The excess over the lowest loss is down to a millionth after 206 epochs.",
         "The fastest constant lr is 0.167; with momentum 0.619 it is 0.270.",
-        "κ = 70.0: the sharpest direction is that many times as curved as the flattest.",
+        "κ = 70.0: the steepest direction is that many times as curved as the flattest.",
         "λmax comes from x1 (93 %). With standardised columns the limit would be 2.00 and κ would be 1.00.",
     )
 
@@ -34,7 +36,7 @@ def test_the_sentences_tell_why_the_same_rate_lives_with_half_the_loss() -> None
         (
             {"optimizer.lr": 0.1, "optimizer.momentum": 0.9},
             (
-                "lr 0.1 is 62 % of the limit 0.161 (3.8/λmax, λmax 23.66): the sharpest direction overshoots and comes "
+                "lr 0.1 is 62 % of the limit 0.161 (3.8/λmax, λmax 23.66): the steepest direction overshoots and comes "
                 "back, nearer each time."
             ),
         ),
@@ -101,3 +103,22 @@ def test_where_no_limit_is_known_a_tenth_of_the_rate_is_advised() -> None:
 def test_where_no_rate_is_stable_the_momentum_is_blamed() -> None:
     found = forecast(experiment({"optimizer.momentum": 1.2, "optimizer.lr": 0.1}), LINE)
     assert remedy(found) == "Try a momentum and a dampening below 1."
+
+
+def test_a_best_momentum_is_never_rounded_up_to_1_and_hopeless_scales_come_before_any_rate() -> None:
+    badly_scaled = decode(
+        {
+            "data": {
+                "source": "points",
+                "x": [[k, 1e4 + k * k] for k in range(20)],
+                "y": [float(k) for k in range(20)],
+            },
+            "optimizer": {"lr": 0.1},
+        }
+    )
+    told = forecast(badly_scaled, load_dataset(badly_scaled))
+    assert told.best_momentum is not None
+    assert told.best_momentum[1] > 0.9995
+    (fastest,) = [sentence for sentence in explain(told) if sentence.startswith("The fastest")]
+    assert "momentum 0.999" in fastest
+    assert remedy(told).startswith("Standardise the columns (limit ")

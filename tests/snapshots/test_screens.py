@@ -50,7 +50,7 @@ def after(
     async def prepare(pilot: Pilot[Any]) -> None:
         app = pilot.app
         assert isinstance(app, LabApp)
-        await until(pilot, lambda: app.session.forecast is not None and app.lab.devices is not None, "data")
+        await until(pilot, lambda: app.session.exact is not None and app.lab.devices is not None, "data")
         if run is not None:
             await pilot.press("s")
             run_id = app.session.run_id

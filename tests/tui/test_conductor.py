@@ -49,7 +49,8 @@ class Lab:
         dataset = known or load_dataset(experiment)
         start = starting_point(experiment, dataset)
         exact = exact_solution(experiment, dataset)
-        news = self.conductor.prepared(messages.Prepared(request, dataset, exact, start))
+        news = self.conductor.prepared(messages.Prepared(request, dataset, start))
+        self.conductor.solved(messages.Solved(request, exact))
         ahead = forecast(experiment, dataset.trained, start, exact)
         self.conductor.forecasted(messages.Forecasted(request, ahead, None))
         return news

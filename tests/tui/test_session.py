@@ -16,7 +16,8 @@ def prepared(name: str = "gentle-line") -> Session:
     experiment = session.experiment
     dataset = load_dataset(experiment)
     initial = initial_parameters(experiment.model, dataset.features, experiment.training.seed)
-    session.prepared(dataset, exact_solution(experiment, dataset), initial)
+    session.prepared(dataset, initial)
+    session.exact = exact_solution(experiment, dataset)
     return session
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from tui_regress.engine.stability import Forecast
 from tui_regress.text import plain, rounded_down, short
 
+_HOPELESS = 1e-6
+"""κ with standardised columns as a share of κ without, below which nothing but standardising helps."""
+
 
 def explain(forecast: Forecast) -> tuple[str, ...]:
     """What the forecast says, in sentences for a screen, the most important first."""
@@ -42,7 +45,16 @@ def remedy(forecast: Forecast) -> str:
         return f"Try lr {rounded_down(rate)} ({why})."
     columns = scaling.carriers[0][0] if scaling.features == 1 else "the columns"
     gain = "" if scaling.limit is None else f" (limit {short(scaling.limit)})"
+    if scaling.condition < _HOPELESS * forecast.condition:
+        # No constant rate gets anywhere in the flat directions of such data.
+        return f"Standardise {columns}{gain}; as they are, even lr {rounded_down(rate)} ({why}) would take for ever."
     return f"Try lr {rounded_down(rate)} ({why}), or standardise {columns}{gain}."
+
+
+def _below_1(momentum: float) -> str:
+    """``momentum`` with as many digits as it takes not to be rounded up to 1, at which nothing is stable."""
+    texts = (f"{momentum:.{digits}f}" for digits in range(3, 17))
+    return next((text for text in texts if float(text) < 1), "just below 1")
 
 
 def _regime(forecast: Forecast) -> str:
@@ -55,7 +67,7 @@ def _regime(forecast: Forecast) -> str:
         return f"{against_limit(forecast, forecast.lr)}: each step is bounded, nothing explodes."
     ending = {
         "monotone": "every direction goes straight downhill",
-        "oscillating": "the sharpest direction overshoots and comes back, nearer each time",
+        "oscillating": "the steepest direction overshoots and comes back, nearer each time",
         "unstable": "every step overshoots further than the last",
         "bounded": "the loss may swing at a high level, but does not explode",
         "singular": "stable, though the data do not determine all parameters",
@@ -73,10 +85,10 @@ def _outlook(forecast: Forecast) -> Iterator[str]:
     if forecast.fastest is not None:
         momentum = ""
         if forecast.best_momentum is not None and forecast.best_momentum[1] > 0.01:
-            momentum = f"; with momentum {short(forecast.best_momentum[1])} it is {short(forecast.best_momentum[0])}"
+            momentum = f"; with momentum {_below_1(forecast.best_momentum[1])} it is {short(forecast.best_momentum[0])}"
         yield f"The fastest constant lr is {short(forecast.fastest)}{momentum}."
     if math.isfinite(forecast.condition):
-        yield f"κ = {short(forecast.condition)}: the sharpest direction is that many times as curved as the flattest."
+        yield f"κ = {short(forecast.condition)}: the steepest direction is that many times as curved as the flattest."
 
 
 def _scaling(forecast: Forecast) -> Iterator[str]:

@@ -66,7 +66,7 @@ class Forecast:
     best_momentum: tuple[float, float] | None = None
     """(lr, momentum) with which the heavy ball is fastest."""
     hover: float | None = None
-    """Excess loss of one step of length lr in the sharpest direction: what bounded steps swing up to near the end."""
+    """Excess loss of one step of length lr in the steepest direction: what bounded steps swing up to near the end."""
     scaling: Scaling | None = None
 
     @property

@@ -141,7 +141,7 @@ class Conductor:
         """The data are here."""
         if message.request != self.session.request:
             return False
-        self.session.prepared(message.dataset, message.exact, message.initial)
+        self.session.prepared(message.dataset, message.initial)
         if self._start_when_ready is not None:
             self._train()
         return True
@@ -151,6 +151,13 @@ class Conductor:
         if message.request != self.session.request:
             return False
         self.session.forecast, self.session.predicted = message.forecast, message.predicted
+        return True
+
+    def solved(self, message: messages.Solved) -> bool:
+        """The exact solution."""
+        if message.request != self.session.request:
+            return False
+        self.session.exact = message.exact
         return True
 
     def preparation_failed(self, message: messages.PreparationFailed) -> bool:

@@ -15,14 +15,21 @@ from tui_regress.engine.stability import Forecast
 
 @dataclass
 class Prepared(Message):
-    """The data of an experiment are here, and what can be known before training."""
+    """The data of an experiment are here: training can start."""
 
     request: int
     """The preparation this answers; a screen that asked again since drops it."""
     dataset: Dataset
-    exact: Exact
     initial: NDArray[np.float64]
     """Shape (p,): the parameters training will start from."""
+
+
+@dataclass
+class Solved(Message):
+    """The exact solution is known; comes after Prepared, for large logistic problems long after."""
+
+    request: int
+    exact: Exact
 
 
 @dataclass

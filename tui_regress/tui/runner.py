@@ -16,7 +16,7 @@ from tui_regress.engine import stability
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Recovered, Resume, Started, Verdict
 from tui_regress.engine.objective import Exact, check_fit, exact_solution, starting_point
-from tui_regress.experiment import Experiment, Training
+from tui_regress.experiment import Experiment, Linear, Training
 from tui_regress.problems import ExperimentError, describe
 from tui_regress.tui import messages
 
@@ -44,8 +44,8 @@ class Runner:
     def prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
         """Load the data unless ``dataset`` already holds them, and look ahead.
 
-        Answers with Prepared, then Forecasted, or with PreparationFailed; a request that another one overtakes while it
-        waits for its turn is not answered.
+        Answers with Prepared, then Forecasted and Solved, or with PreparationFailed; a request that another one
+        overtakes while it waits for its turn is not answered.
         """
         with self._asked:
             self._latest = partial(self._prepare, request, experiment, dataset)
@@ -98,13 +98,15 @@ class Runner:
             dataset = dataset or load_dataset(experiment)
             check_fit(experiment, dataset)
             start, trained = starting_point(experiment, dataset), dataset.trained
-            exact = _exact(_without_lr(experiment), dataset)
-            self._post(messages.Prepared(request, dataset, exact, dataset.to_original(start)))
+            self._post(messages.Prepared(request, dataset, dataset.to_original(start)))
+            # Newton's method takes its time on large data; a linear model's solution is quick and helps the forecast.
+            exact = _exact(_without_lr(experiment), dataset) if isinstance(experiment.model, Linear) else None
             forecast = stability.forecast(experiment, trained, start, exact)
-            predicted = _predicted(experiment, trained, start, exact)
+            predicted = None if exact is None else _predicted(experiment, trained, start, exact)
             if predicted is not None and forecast.overflow_epoch is not None:
                 predicted[forecast.overflow_epoch :] = np.inf
             self._post(messages.Forecasted(request, forecast, predicted))
+            self._post(messages.Solved(request, exact or _exact(_without_lr(experiment), dataset)))
         except ExperimentError as error:
             self._post(messages.PreparationFailed(request, error.key, error.hint if error.key else str(error)))
         except Exception as error:  # whatever goes wrong in a thread must reach the screen

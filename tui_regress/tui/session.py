@@ -176,9 +176,9 @@ class Session:
         self.obstacle = None
         return self.request
 
-    def prepared(self, dataset: Dataset, exact: Exact, initial: NDArray[np.float64]) -> None:
-        """The answer to the latest request."""
-        self.dataset, self.exact, self.initial = dataset, exact, initial
+    def prepared(self, dataset: Dataset, initial: NDArray[np.float64]) -> None:
+        """The data that the latest request asked for, and where training starts."""
+        self.dataset, self.initial = dataset, initial
 
     # -- the run
 

@@ -100,6 +100,11 @@ class LabScreen(Views):
             self._show_progress()
             self.refresh_bindings()
 
+    def on_solved(self, message: messages.Solved) -> None:
+        """The exact solution is known."""
+        if self._conductor.solved(message):
+            self._refresh_all()
+
     def on_preparation_failed(self, message: messages.PreparationFailed) -> None:
         """The experiment cannot run as it stands."""
         if self._conductor.preparation_failed(message):

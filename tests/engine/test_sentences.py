@@ -121,4 +121,4 @@ def test_a_best_momentum_is_never_rounded_up_to_1_and_hopeless_scales_come_befor
     assert told.best_momentum[1] > 0.9995
     (fastest,) = [sentence for sentence in explain(told) if sentence.startswith("The fastest")]
     assert "momentum 0.999" in fastest
-    assert remedy(told).startswith("Standardise the columns (limit ")
+    assert remedy(told).startswith("Standardise: scaling the columns may help (limit ")

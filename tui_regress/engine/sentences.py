@@ -43,12 +43,15 @@ def remedy(forecast: Forecast) -> str:
     scaling = forecast.scaling
     if scaling is None or scaling.lambda_max > 0.9 * forecast.lambda_max or forecast.hover is not None:
         return f"Try lr {rounded_down(rate)} ({why})."
-    columns = scaling.carriers[0][0] if scaling.features == 1 else "the columns"
     gain = "" if scaling.limit is None else f" (limit {short(scaling.limit)})"
+    standardise = f"standardise {scaling.carriers[0][0]}{gain}"
+    if scaling.features > 1:
+        standardise = f"standardise: scaling the columns may help{gain}"
     if scaling.condition < _HOPELESS * forecast.condition:
         # No constant rate gets anywhere in the flat directions of such data.
-        return f"Standardise {columns}{gain}; as they are, even lr {rounded_down(rate)} ({why}) would take for ever."
-    return f"Try lr {rounded_down(rate)} ({why}), or standardise {columns}{gain}."
+        late = f"as they are, even lr {rounded_down(rate)} ({why}) would take for ever"
+        return f"{standardise[0].upper()}{standardise[1:]}; {late}."
+    return f"Try lr {rounded_down(rate)} ({why}), or {standardise}."
 
 
 def _below_1(momentum: float) -> str:

@@ -291,7 +291,12 @@ def _heading(run: Run) -> str:
     parameters = "1 parameter" if count == 1 else f"{count:,} parameters"
     parts = f"{started.rows:,} rows", parameters, started.device, started.dtype, started.gradient
     heading = f"{printable(run.experiment.name)}: {', '.join(parts)}"
-    return heading if started.forecast is None else "\n".join((heading, *explain(started.forecast)))
+    lines = [heading]
+    if run.dataset.scaling is not None:
+        lines.append(
+            "Trained on standardised columns, of which the forecast speaks; all else is in the units of the data."
+        )
+    return "\n".join((*lines, *(explain(started.forecast) if started.forecast else ())))
 
 
 def _summarise(run: Run) -> None:

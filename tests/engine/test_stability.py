@@ -246,3 +246,9 @@ def test_forecast_monitor_and_history_load_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("lr", [0.08, 0.09, 0.095, 0.1, 0.1015, 0.2])
+def test_the_regime_of_minibatches_is_unstable_beyond_their_own_limit_and_only_there(lr: float) -> None:
+    told = forecast(experiment({"optimizer.lr": lr, "training.batch_size": 1}), LINE)
+    assert (told.regime == "unstable") == (told.share >= 1)

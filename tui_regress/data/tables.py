@@ -48,6 +48,8 @@ def load_table(table: Table, *, logistic: bool) -> Dataset:
     if complete.height < 2:
         raise wrong(layout.path, _incomplete(used, complete.height))
     y, labels = _encoded(complete[:, -1], logistic=logistic)
+    if labels is not None:
+        notes.append(f"1 stands for {labels[1]}, 0 for {labels[0]}.")
     dropped = used.height - complete.height
     if dropped:
         notes.append(f"{dropped:,} of {used.height:,} rows left out: a value is missing.")

@@ -37,21 +37,21 @@ def remedy(forecast: Forecast) -> str:
         return f"Try lr {rounded_down(forecast.lr / 10)}."
     # Too near the limit, the fastest rate forgives nothing.
     if forecast.fastest is not None and forecast.fastest < 0.99 * forecast.limit:
-        rate, why = forecast.fastest, "fastest"
+        advice = f"lr {short(forecast.fastest)} (fastest)"
     else:
-        rate, why = 0.9 * forecast.limit, "90 % of the limit"
+        advice = f"lr {rounded_down(0.9 * forecast.limit)} (90 % of the limit)"
     scaling = forecast.scaling
     if scaling is None or scaling.lambda_max > 0.9 * forecast.lambda_max or forecast.hover is not None:
-        return f"Try lr {rounded_down(rate)} ({why})."
+        return f"Try {advice}."
     gain = "" if scaling.limit is None else f" (limit {short(scaling.limit)})"
     standardise = f"standardise {scaling.carriers[0][0]}{gain}"
     if scaling.features > 1:
         standardise = f"standardise: scaling the columns may help{gain}"
     if scaling.condition < _HOPELESS * forecast.condition:
         # No constant rate gets anywhere in the flat directions of such data.
-        late = f"as they are, even lr {rounded_down(rate)} ({why}) would take for ever"
+        late = f"as they are, even {advice} would take for ever"
         return f"{standardise[0].upper()}{standardise[1:]}; {late}."
-    return f"Try lr {rounded_down(rate)} ({why}), or {standardise}."
+    return f"Try {advice}, or {standardise}."
 
 
 def _below_1(momentum: float) -> str:
@@ -98,7 +98,8 @@ def _scaling(forecast: Forecast) -> Iterator[str]:
     scaling = forecast.scaling
     if scaling is None:
         return
-    if scaling.lambda_max < 0.9 * forecast.lambda_max or scaling.condition < 0.5 * forecast.condition:
+    rounder = math.isfinite(forecast.condition) and scaling.condition < 0.5 * forecast.condition
+    if rounder or scaling.lambda_max < 0.9 * forecast.lambda_max:
         carriers = " and ".join(f"{name} ({100 * share:.0f} %)" for name, share in scaling.carriers)
         gain = "" if scaling.limit is None else f"the limit would be {short(scaling.limit)} and "
         yield f"λmax comes from {carriers}. With standardised columns {gain}κ would be {short(scaling.condition)}."

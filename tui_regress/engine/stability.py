@@ -231,7 +231,10 @@ def _minibatch(base: Forecast, experiment: Experiment, sgd: Sgd, dataset: Datase
     average = (base.lambda_max - sgd.weight_decay) * _step_share(experiment, rows) + sgd.weight_decay
     limit, fastest = lyapunov.stable_rates(experiment, sgd, dataset, average)
     base = replace(base, limit=limit, fastest=fastest)
-    regime = "unstable" if base.share >= 1 else _regime(sgd, np.array([sgd.lr * average]), singular=not base.lambda_min)
+    regime = _regime(sgd, np.array([sgd.lr * average]), singular=not base.lambda_min)
+    # The batches have the last word: a rate beyond the limit of the average curvature may be within theirs.
+    if (base.share >= 1) != (regime == "unstable"):
+        regime = "unstable" if base.share >= 1 else "oscillating"
     base = replace(base, regime=regime)
     if base.growth is None:
         return base

@@ -24,7 +24,8 @@ def explanation(experiment: Experiment, rows: int, forecast: Forecast) -> list[P
 
 
 def _landscape(experiment: Experiment, forecast: Forecast) -> Paragraph:
-    steepest = f"The steepest direction has the curvature λmax = {short(forecast.lambda_max)}"
+    columns = " of the standardised columns" if experiment.data.standardize else ""
+    steepest = f"The steepest direction{columns} has the curvature λmax = {short(forecast.lambda_max)}"
     if forecast.scaling and forecast.scaling.carriers:
         steepest += f", which comes mostly from {forecast.scaling.carriers[0][0]}"
     if not isinstance(experiment.model, Linear):

@@ -4,6 +4,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from tui_regress.text import printable, short
+from tui_regress.tui.layout import flow
 from tui_regress.tui.session import RunState, Session
 from tui_regress.tui.themes import inks
 
@@ -11,21 +12,25 @@ from tui_regress.tui.themes import inks
 class Banner(Static):
     """A heading and a sentence; its colour is the state's."""
 
+    _session: Session | None = None
+
+    def on_resize(self) -> None:
+        """Lay out anew for the width there is."""
+        if self._session is not None:
+            self.show(self._session)
+
     def show(self, session: Session) -> None:
         """Say what matters most now."""
+        self._session = session
         heading, sentence = describe(session)
         self.set_class(session.state in (RunState.DIVERGED, RunState.FAILED) or "" in session.problems, "-trouble")
         done = session.state in (RunState.COMPLETED, RunState.CONVERGED)
         self.set_class(done and session.came_down, "-success")
         text = Text.assemble((heading, "bold"), ("  " if sentence else "", ""), sentence)
         plain, accent = inks(self.app)["foreground"], inks(self.app)["accent"]
-        ways = [
-            # No break inside a choice: its key belongs beside its words.
-            Text.assemble((key, f"bold {accent}"), (f" {words}".replace(" ", "\xa0"), plain))
-            for key, words in choices(session)
-        ]
+        ways = [Text.assemble((key, f"bold {accent}"), (f" {words}", plain)) for key, words in choices(session)]
         if ways:
-            text.append_text(Text("\n") + Text("   ").join(ways))
+            text = Text.assemble(text, "\n", flow(ways, "   ", self.content_size.width))
         self.update(text)
 
 

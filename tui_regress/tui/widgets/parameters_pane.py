@@ -137,7 +137,10 @@ def _details(session: Session, width: int) -> Group:
     if session.exact and session.exact.note:
         parts += [Text.assemble(("exact  ", "dim"), session.exact.note), ""]
     if predictions := session.predictions:
-        what = "P(1)" if isinstance(session.experiment.model, Logistic) else "prediction"
+        what = "prediction"
+        if isinstance(session.experiment.model, Logistic):
+            labels = session.dataset.labels if session.dataset else None
+            what = f"P({printable(labels[1], 10) if labels else 1})"
         headings = (what, "before", "→", "after") if width >= _ROOMY else ("at", "before", "after")
         table = Table.grid(padding=(0, 1))
         table.add_column(max_width=14, no_wrap=True)

@@ -8,6 +8,7 @@ from textual.widgets import Static
 from tui_regress.engine.sentences import explain
 from tui_regress.engine.stability import Forecast
 from tui_regress.text import short
+from tui_regress.tui.layout import flow
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import inks
 
@@ -48,7 +49,7 @@ class StabilityPane(Static):
         lr = session.experiment.optimizer.lr
         self.border_subtitle = f"{forecast.kind} · i explains"
         if not 0 < forecast.limit < math.inf:
-            self.update(Text("\n").join((Text(explain(forecast)[0]), figures(forecast))))
+            self.update(Text("\n").join((Text(explain(forecast)[0]), Text(" · ").join(figures(forecast)))))
             return
         level = level_of(lr / forecast.limit)
         # Beyond a bound that is only sufficient, nothing is known: no cause for alarm.
@@ -57,8 +58,8 @@ class StabilityPane(Static):
         width = max(10, self.content_size.width)
         bar = meter(forecast, lr, width, colour, variables["muted"], variables["foreground"])
         share = f"{_WORDS[level]} {share_in_words(lr / forecast.limit)} the {limit_name(forecast)}"
-        word = Text.assemble((share, f"bold {colour}"), " · ")
-        self.update(Text("\n").join((bar, word + figures(forecast), Text(outlook(forecast)))))
+        line = flow([Text(share, f"bold {colour}"), *figures(forecast)], " · ", width)
+        self.update(Text("\n").join((bar, line, Text(outlook(forecast)))))
 
 
 _WORDS = {"safe": "Stable:", "near": "Near:", "over": "Over:"}
@@ -96,21 +97,23 @@ def meter(forecast: Forecast, lr: float, width: int, colour: str, muted: str, pl
     at, limit = place(lr), place(forecast.limit)
     at = max(at, limit + 1) if lr > forecast.limit else min(at, limit - 1) if lr < forecast.limit else at
     bar = Text("━" * (at + 1), colour) + Text("─" * (cells - 1 - at), muted)
-    for rate, sign in ((forecast.fastest, "◆"), (forecast.limit, "┃")):
-        if rate is not None:
-            at = place(rate)
-            bar = bar[:at] + Text(sign, f"bold {plain}") + bar[at + 1 :]
+    marks = [(limit, "┃")]
+    if forecast.fastest is not None:
+        fastest = place(forecast.fastest)
+        marks.append((fastest - 1 if fastest == limit else fastest, "◆"))
+    for cell, sign in marks:
+        bar = bar[:cell] + Text(sign, f"bold {plain}") + bar[cell + 1 :]
     return Text.assemble((left, f"bold {colour}"), bar, (right, plain))
 
 
-def figures(forecast: Forecast) -> Text:
-    """The figures of the forecast in one line."""
+def figures(forecast: Forecast) -> list[Text]:
+    """The figures of the forecast, a phrase each."""
     parts: list[str] = [forecast.regime]
     if math.isfinite(forecast.condition):
         parts.append(f"κ {short(forecast.condition)}")
     if forecast.fastest is not None:
         parts.append(f"◆ fastest {short(forecast.fastest)}")
-    return Text(" · ".join(parts))
+    return [Text(part) for part in parts]
 
 
 def outlook(forecast: Forecast) -> str:

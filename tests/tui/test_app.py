@@ -1,5 +1,6 @@
 """The dashboard driven by keys, training for real."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -103,12 +104,12 @@ async def test_pause_holds_step_takes_one_epoch_and_start_resumes() -> None:
 
 
 async def settled(app: LabApp, pilot: Pilot[None]) -> int:
-    """The number of records once the block under way when p was pressed has arrived."""
-    seen = -1
-    while seen != len(app.session.history):
-        seen = len(app.session.history)
-        await pilot.pause(0.2)
-    return seen
+    """The number of records once the run has halted and all it had to say has been heard."""
+    await until(pilot, lambda: app.lab.conductor.control.waiting, "the halt")
+    heard = asyncio.Event()
+    app.lab.call_later(heard.set)
+    await heard.wait()
+    return len(app.session.history)
 
 
 async def test_n_from_the_start_trains_exactly_one_epoch() -> None:

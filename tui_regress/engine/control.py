@@ -20,6 +20,7 @@ class Control:
         self._allowance = 0 if paused else math.inf
         self._changed = threading.Condition()
         self._stopped = False
+        self._waiting = False
         self._lr: float | None = None
         self._breathed = 0.0
         self._waited = 0.0
@@ -53,6 +54,11 @@ class Control:
     def paused(self) -> bool:
         """Waiting, or about to after the epochs asked for."""
         return self._allowance < math.inf
+
+    @property
+    def waiting(self) -> bool:
+        """The run has come to a halt, and all its records are out."""
+        return self._waiting
 
     @property
     def stopped(self) -> bool:
@@ -105,7 +111,9 @@ class Control:
     def _wait(self) -> None:
         began = time.perf_counter()
         with self._changed:
+            self._waiting = True
             self._changed.wait_for(lambda: self._allowance or self._stopped)
+            self._waiting = False
         self._waited += time.perf_counter() - began
         if self._stopped:
             raise Stop

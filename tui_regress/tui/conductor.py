@@ -28,6 +28,11 @@ class Conductor:
         self._when_ended: Callable[[], None] | None = None
         """What was asked for while the run was stopping."""
 
+    @property
+    def control(self) -> Control:
+        """The hand on the latest run."""
+        return self._control
+
     # -- what a person asks for
 
     def start(self) -> None:

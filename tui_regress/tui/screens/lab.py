@@ -52,7 +52,7 @@ class LabScreen(Views):
         self.session = session
         self.devices: tuple[DeviceInfo, ...] | None = None
         self._runner = runner(self.post_message)
-        self._conductor = Conductor(session, self._runner)
+        self.conductor = Conductor(session, self._runner)
         self._model = model
         self.dirty = False
         """Records have come that no frame has shown yet."""
@@ -91,23 +91,23 @@ class LabScreen(Views):
 
     def on_prepared(self, message: messages.Prepared) -> None:
         """The data are here."""
-        if self._conductor.prepared(message):
+        if self.conductor.prepared(message):
             self._refresh_all()
 
     def on_forecasted(self, message: messages.Forecasted) -> None:
         """What training will do."""
-        if self._conductor.forecasted(message):
+        if self.conductor.forecasted(message):
             self._show_progress()
             self.refresh_bindings()
 
     def on_solved(self, message: messages.Solved) -> None:
         """The exact solution is known."""
-        if self._conductor.solved(message):
+        if self.conductor.solved(message):
             self._refresh_all()
 
     def on_preparation_failed(self, message: messages.PreparationFailed) -> None:
         """The experiment cannot run as it stands."""
-        if self._conductor.preparation_failed(message):
+        if self.conductor.preparation_failed(message):
             self._refresh_all()
 
     async def on_devices_found(self, message: messages.DevicesFound) -> None:
@@ -118,26 +118,26 @@ class LabScreen(Views):
 
     def on_run_started(self, message: messages.RunStarted) -> None:
         """Record 0 is next."""
-        if self._conductor.run_started(message):
+        if self.conductor.run_started(message):
             self._refresh_all()
 
     def on_epochs_completed(self, message: messages.EpochsCompleted) -> None:
         """New records: kept now, drawn with the next frame."""
-        self.dirty |= self._conductor.epochs_completed(message)
+        self.dirty |= self.conductor.epochs_completed(message)
 
     def on_divergence_found(self, message: messages.DivergenceFound) -> None:
         """The monitor has a verdict."""
-        if self._conductor.divergence_found(message):
+        if self.conductor.divergence_found(message):
             self._refresh_all()
 
     async def on_run_recovered(self, message: messages.RunRecovered) -> None:
         """The run goes on from an earlier record."""
-        if self._conductor.run_recovered(message):
+        if self.conductor.run_recovered(message):
             await self._experiment_changed()
 
     def on_run_ended(self, message: messages.RunEnded) -> None:
         """The thread's last word."""
-        if self._conductor.run_ended(message):
+        if self.conductor.run_ended(message):
             self._refresh_all()
 
     # -- what a person does
@@ -147,54 +147,54 @@ class LabScreen(Views):
         event.stop()
         if event.key == "data.source":
             await self._change_source(str(event.value))
-        elif self._conductor.edit(event.key, event.value) or self.session.dataset is None:
+        elif self.conductor.edit(event.key, event.value) or self.session.dataset is None:
             await self._experiment_changed(prepare="soon")
         else:
             self._refresh_all()
 
     def action_start(self) -> None:
         """Start or resume."""
-        self._conductor.start()
+        self.conductor.start()
         self._refresh_all()
 
     def action_pause(self) -> None:
         """Pause."""
-        self._conductor.pause()
+        self.conductor.pause()
         self._refresh_all()
 
     def action_step(self) -> None:
         """One epoch."""
-        self._conductor.step()
+        self.conductor.step()
         self._refresh_all()
 
     def action_stop(self) -> None:
         """Stop."""
-        self._conductor.stop()
+        self.conductor.stop()
         self._refresh_all()
 
     def action_reset(self) -> None:
         """Back to the start."""
-        self._conductor.reset()
+        self.conductor.reset()
         self._refresh_all()
 
     async def action_retry(self) -> None:
         """From the start, at the fastest learning rate."""
-        self._conductor.retry()
+        self.conductor.retry()
         await self._experiment_changed(prepare="no")
 
     async def action_go_on(self) -> None:
         """From the best record, at a safe learning rate."""
-        self._conductor.go_on()
+        self.conductor.go_on()
         await self._experiment_changed(prepare="no")
 
     async def action_standardise(self) -> None:
         """From the start, on standardised columns."""
-        self._conductor.standardise()
+        self.conductor.standardise()
         await self._experiment_changed(prepare="no")
 
     def action_keep(self) -> None:
         """Leave everything as it is."""
-        self._conductor.keep()
+        self.conductor.keep()
         self._refresh_all()
 
     async def action_new_data(self) -> None:
@@ -264,7 +264,7 @@ class LabScreen(Views):
     # -- how it hangs together
 
     async def _step_lr(self, direction: int) -> None:
-        if self._conductor.step_lr(direction):
+        if self.conductor.step_lr(direction):
             await self._experiment_changed()
 
     async def _change_source(self, source: str) -> None:
@@ -281,9 +281,9 @@ class LabScreen(Views):
             self._settling.stop()
             self._settling = None
         if prepare == "soon":
-            self._settling = self.set_timer(SETTLE, self._conductor.prepare)
+            self._settling = self.set_timer(SETTLE, self.conductor.prepare)
         elif prepare == "now":
-            self._conductor.prepare()
+            self.conductor.prepare()
         self._refresh_all()
 
     async def _show_settings(self) -> None:
@@ -333,12 +333,12 @@ class LabScreen(Views):
 
     async def _opened(self, opened: Opened | None) -> None:
         if opened is not None:
-            self._conductor.open(opened.experiment, opened.parameters)
+            self.conductor.open(opened.experiment, opened.parameters)
             await self._experiment_changed(prepare="no")
 
     def _quit_chosen(self, choice: QuitChoice | None) -> None:
         if choice == "stop":
             self.app.exit()
         elif choice == "save":
-            self._conductor.pause()
+            self.conductor.pause()
             self.action_save()

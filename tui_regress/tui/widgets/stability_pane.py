@@ -36,6 +36,8 @@ class StabilityPane(Static):
     def show(self, session: Session) -> None:
         """Bring meter and words up to date."""
         self._session = session
+        if not self.size.width:
+            return  # out of sight: laid out when it comes into view
         forecast = session.forecast
         if forecast is None:
             self.border_subtitle = ""

@@ -10,7 +10,7 @@ from tests.engine.conftest import dataset, experiment
 from tests.engine.descent import LINE, NOWHERE, X, Y, at_share, hessian, losses, problem, sgd_of_any_kind
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import objective
-from tui_regress.engine.stability import forecast, growth, predicted_losses, safe_lr
+from tui_regress.engine.stability import forecast, growth, predicted_losses, readable, safe_lr
 from tui_regress.experiment import Experiment, Linear, Sgd
 
 
@@ -252,3 +252,10 @@ def test_forecast_monitor_and_history_load_no_torch() -> None:
 def test_the_regime_of_minibatches_is_unstable_beyond_their_own_limit_and_only_there(lr: float) -> None:
     told = forecast(experiment({"optimizer.lr": lr, "training.batch_size": 1}), LINE)
     assert (told.regime == "unstable") == (told.share >= 1)
+
+
+@pytest.mark.parametrize(
+    ("lr", "shown"), [(0.0760716, 0.076), (0.0999, 0.099), (0.05, 0.05), (1.23e-7, 1.2e-7), (987.0, 980.0)]
+)
+def test_a_safe_rate_is_one_a_person_can_read_and_never_rounded_up(lr: float, shown: float) -> None:
+    assert readable(lr) == shown

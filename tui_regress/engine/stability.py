@@ -197,11 +197,17 @@ def predicted_losses(
 def safe_lr(forecast: Forecast, lr: float) -> float:
     """A learning rate to go on with after ``lr`` has failed: smaller, and stable as far as is known."""
     if not 0 < forecast.limit < math.inf:
-        return lr / 10
+        return readable(lr / 10)
     if forecast.kind == "exact" and forecast.hover is None:
         known = min(forecast.fastest or math.inf, 0.9 * forecast.limit)
-        return known if known < lr else lr / 2
-    return min(0.5 * forecast.limit, lr / 2)
+        return readable(known if known < lr else lr / 2)
+    return readable(min(0.5 * forecast.limit, lr / 2))
+
+
+def readable(lr: float) -> float:
+    """``lr`` rounded down to two significant digits: a number for a person, and no less safe."""
+    unit = 10.0 ** (math.floor(math.log10(lr)) - 1)
+    return float(f"{math.floor(lr / unit + 1e-9) * unit:.2g}")
 
 
 def _adaptive(base: Forecast, optimizer: Optimizer) -> Forecast:

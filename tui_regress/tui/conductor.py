@@ -1,6 +1,5 @@
 """Between the screen and the threads: what a person asks for, what the threads answer. Knows no widget."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Recovered, Resume
-from tui_regress.engine.stability import safe_lr
+from tui_regress.engine.stability import readable, safe_lr
 from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
 from tui_regress.tui.runner import Runner
@@ -96,7 +95,7 @@ class Conductor:
         session, latest, best = self.session, self.session.history.latest, self.session.history.best
         if not session.can_start or session.dataset is None or session.forecast is None or not (latest and best):
             return
-        lr = _two_digits(safe_lr(session.forecast, latest.lr))
+        lr = safe_lr(session.forecast, latest.lr)
         session.go_on(Recovered(latest.epoch, best.epoch, lr, f"Back to epoch {best.epoch:,}, and on with lr {lr:g}."))
         self._control = Control()
         resume = Resume(latest.epoch, best.parameters)
@@ -113,7 +112,7 @@ class Conductor:
             # Without a limit, of single rows: each may be as curved as all its columns together.
             careful = 0.25 / scaling.lambda_max / (scaling.features + 1)
             lr = min(lr, careful) if scaling.limit is None else 0.5 * scaling.limit
-        session.edit({"data.standardize": True, "optimizer.lr": _two_digits(lr)})
+        session.edit({"data.standardize": True, "optimizer.lr": readable(lr)})
         self._begin("run")
 
     def keep(self) -> None:
@@ -234,9 +233,3 @@ class Conductor:
             self._control.step()
         self._start_when_ready = None
         self._runner.train(session.run_id, session.experiment, session.dataset, self._control)
-
-
-def _two_digits(lr: float) -> float:
-    """``lr`` rounded down to two significant digits: a number a person can read, and no less safe."""
-    unit = 10.0 ** (math.floor(math.log10(lr)) - 1)
-    return float(f"{math.floor(lr / unit) * unit:.2g}")

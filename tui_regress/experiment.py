@@ -62,15 +62,40 @@ class LogisticData(_Generated, frozen=True, tag="logistic"):
     """y = 1 with probability sigmoid(Xw + b + noise), else 0."""
 
 
+class Column(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the cells of one column of a table stand for, as it was found when a model was fitted."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    """Of a column of text, in order: one 0/1 column for each but the first, which is 0 in all of them. ():
+    numbers."""
+    fill: tuple[float, ...] = ()
+    """What stands for a missing value: a number for each 0/1 column, one for a column of numbers. (): nothing does."""
+
+    @property
+    def width(self) -> int:
+        """Number of features that the column becomes."""
+        return max(1, len(self.values) - 1)
+
+
 class Table(Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="table"):
-    """A CSV, TSV or Parquet file."""
+    """A CSV, TSV or Parquet file; ``-`` is standard input."""
 
     path: str
     target: str
     features: tuple[str, ...] | None = None
-    """Default: every other numeric column."""
+    """Default: every other column of numbers or of two values. A column of text named here is one-hot encoded."""
+    drop: tuple[str, ...] = ()
+    """Columns that are left alone."""
+    missing: Literal["drop", "mean"] = "drop"
+    """A row without a value in one of its features is left out, or the column's mean over the training rows fills in.
+    A row without a target is left out in any case."""
     standardize: bool = False
     """See Points."""
+    columns: tuple[Column, ...] = ()
+    """One per feature, in their order: how to read them. A saved model says it; default: as the table itself shows."""
+    classes: tuple[str, str] | None = None
+    """What 0 and 1 stand for in the target. A saved model says it; default: as the table itself shows."""
 
 
 class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="linear"):
@@ -158,7 +183,14 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     shuffle: bool = True
     """A new order of the rows each epoch; without effect on full batches."""
     seed: Seed = 0
-    """Of the first parameters and the order of the rows."""
+    """Of the first parameters, the order of the rows, and the rows that are held out."""
+    validation: Fraction = 0.0
+    """Share of the rows that are held out of training, to see how the model does on rows it has not met."""
+    patience: Annotated[int, Meta(ge=0)] = 0
+    """Early stopping: epochs without a lower validation loss after which the run ends, with the best parameters on
+    validation. 0: never."""
+    tolerance: NonNegative = 0.0
+    """The run has converged where the norm of the gradient is no larger. 0: it is never asked."""
     gradient: Literal["auto", "autograd", "analytic", "numpy"] = "auto"
     on_divergence: Literal["stop", "continue", "recover"] = "stop"
     """recover: back to the best record, with a safe learning rate and a fresh optimizer, and on."""
@@ -337,6 +369,9 @@ def _check(experiment: Experiment) -> None:
             raise ExperimentError("optimizer.nesterov", True, "needs a momentum above 0 and a dampening of 0.")
     if experiment.device.name == "mps" and experiment.device.dtype == "float64":
         raise ExperimentError("device.dtype", "float64", "must be float32 on mps, which knows no float64.")
+    if experiment.training.patience and not experiment.training.validation:
+        hint = "needs rows held out to look at; set training.validation too, such as 0.2."
+        raise ExperimentError("training.patience", experiment.training.patience, hint)
     if experiment.training.gradient == "numpy":
         if not isinstance(experiment.optimizer, Sgd):
             raise ExperimentError("training.gradient", "numpy", "knows only the sgd optimizer; use auto or analytic.")

@@ -7,13 +7,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.scaling import Standardization
+from tui_regress.experiment import Column
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows held out of training. The arrays are read-only."""
+
+    X: FloatArray
+    """Shape (m, d)."""
+    y: FloatArray
+    """Shape (m,)."""
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        self.X.setflags(write=False)
+        self.y.setflags(write=False)
+
+    def __len__(self) -> int:
+        """m."""
+        return len(self.y)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Rows of numbers with names. The arrays are read-only: one dataset may be looked at from several threads."""
+    """Rows of numbers with names: those of training, and those held out.
+
+    The arrays are read-only: one dataset may be looked at from several threads.
+    """
 
     X: FloatArray
     """Shape (n, d), d may be 1."""
@@ -30,6 +53,10 @@ class Dataset:
     """Rows left out because a value was missing."""
     scaling: Standardization | None = None
     """How training sees the columns; None: as they are. ``X`` holds them as they are in any case."""
+    validation: Rows | None = None
+    """None where no rows are held out."""
+    columns: tuple[Column, ...] = ()
+    """Of a table: which of its columns the features come from, and how; each becomes ``width`` features."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read, e.g. which text columns were left out."""
 
@@ -65,4 +92,11 @@ class Dataset:
 @lru_cache(maxsize=2)
 def _standardised(dataset: Dataset, scaling: Standardization) -> Dataset:
     # One copy for the forecast, the exact solution and the training, not one for each.
-    return replace(dataset, X=scaling.apply(dataset.X), scaling=None, true_parameters=None)
+    held = dataset.validation
+    return replace(
+        dataset,
+        X=scaling.apply(dataset.X),
+        validation=held and Rows(scaling.apply(held.X), held.y),
+        scaling=None,
+        true_parameters=None,
+    )

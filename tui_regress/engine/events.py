@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from tui_regress.engine.metrics import Metrics
     from tui_regress.engine.stability import Forecast
 
 FloatArray = NDArray[np.float64]
 Status = Literal["completed", "converged", "diverged", "stopped", "failed"]
+StopRule = Literal["epochs", "early-stopping", "tolerance", "divergence", "asked", "error"]
+"""Why a run ended: all its epochs are done; the validation loss no longer falls; the gradient is as good as 0; it
+diverges; a person stopped it; something went wrong."""
+Plain = None | bool | int | float | str | NDArray[np.generic] | list["Plain"] | dict[str, "Plain"]
+"""What a checkpoint is made of: nothing that could be executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Started:
     parameter_names: tuple[str, ...]
     """``w[column]`` for each of the d features, then ``b`` if the model has a bias: p names."""
     rows: int
+    """Of training; those held out come on top."""
     device: str
     dtype: str
     gradient: str
@@ -31,6 +38,7 @@ class Started:
     """Sentences a person should read, such as why the CPU is used where an accelerator was asked for."""
     forecast: "Forecast | None" = None
     """What is known about the run before its first step; a run always says it."""
+    validation_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class Block:
     """Shape (k,): mean squared error for linear models, accuracy in 0…1 for logistic ones."""
     lr: FloatArray
     """Shape (k,): learning rate of the epoch that led to the record; for record 0 the first one."""
+    validation_loss: FloatArray | None = None
+    """Shape (k,): the loss over the rows held out; None where there are none."""
 
     @property
     def last(self) -> int:
@@ -60,6 +70,32 @@ class Block:
         """Shape (k,): Euclidean norm of the gradient; inf where the square overflows float64."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(np.linalg.norm(self.gradient, axis=1), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How good the model is at one record. Comes now and then while training, and always once before the end."""
+
+    epoch: int
+    training: "Metrics"
+    validation: "Metrics | None"
+    """None where no rows are held out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Everything a run needs to go on from a record as if it had never stopped: to the same numbers."""
+
+    epoch: int
+    content: dict[str, Plain]
+    """For :func:`training.run` alone to understand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A sentence a person should read; training goes on."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +126,17 @@ class Recovered:
     message: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """The best finite record: of the lowest validation loss, or of the lowest loss where no rows are held out."""
+
+    epoch: int
+    loss: float
+    """That loss."""
+    parameters: FloatArray
+    """Shape (p,): in the units of the data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The last word of a run."""
@@ -102,12 +149,18 @@ class Ended:
     loss: float
     """Of that record; may be non-finite."""
     parameters: FloatArray
-    """Shape (p,): of the last record in which everything was finite."""
+    """Shape (p,): what the run gives, of the last record in which everything was finite; where it was stopped early,
+    those of the best record."""
     verdict: Verdict | None
     seconds: float
+    stop: StopRule = "epochs"
+    record: int = -1
+    """The record that ``parameters`` are of; −1 where there is none."""
+    best: Best | None = None
+    """None where no record was finite."""
 
 
-Event = Started | Block | Verdict | Recovered | Ended
+Event = Started | Block | Measured | Checkpoint | Verdict | Recovered | Noted | Ended
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,8 +113,11 @@ valid_experiments = st.builds(
         st.integers(0, 10**6),
         st.booleans(),
         seeds,
-        st.sampled_from(["auto", "autograd", "analytic"]),
-        st.sampled_from(["stop", "continue"]),
+        validation=fractions.filter(bool),
+        patience=st.integers(0, 10**6),
+        tolerance=not_negative,
+        gradient=st.sampled_from(["auto", "autograd", "analytic"]),
+        on_divergence=st.sampled_from(["stop", "continue"]),
     ),
     device=st.builds(
         Device, st.sampled_from(["auto", "cpu", "cuda", "cuda:12"]), st.sampled_from(["float32", "float64"])
@@ -507,3 +510,29 @@ keys = st.sampled_from(["data", "model", "optimizer", "training", "predict", "na
 def test_any_change_gives_an_experiment_or_an_experiment_error(name: str, changes: dict[str, Any]) -> None:
     result = attempt(lambda: override(builtin(name), changes))
     assert isinstance(result, Experiment) or (result.key and is_safe(str(result)))
+
+
+def test_other_columns_void_what_a_saved_model_says_of_the_columns() -> None:
+    pinned = decode(
+        {
+            "data": {
+                "source": "table",
+                "path": "flats.csv",
+                "target": "sold",
+                "features": ["area", "region"],
+                "columns": [{"name": "area", "fill": [80.0]}, {"name": "region", "values": ["east", "north"]}],
+                "classes": ["no", "yes"],
+            },
+            "model": {"kind": "logistic"},
+        }
+    )
+    assert isinstance(pinned.data, Table)
+    fewer = override(pinned, {"data.features": ["area"]}).data
+    assert isinstance(fewer, Table)
+    assert (fewer.columns, fewer.classes) == ((), ("no", "yes"))
+    other = override(pinned, {"data.target": "region", "data.features": ["area"]}).data
+    assert isinstance(other, Table)
+    assert (other.columns, other.classes) == ((), None)
+    elsewhere = override(pinned, {"data.path": "more.csv"}).data
+    assert isinstance(elsewhere, Table)
+    assert elsewhere.columns == pinned.data.columns

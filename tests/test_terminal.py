@@ -9,21 +9,32 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pyte
 import pytest
+
+from tui_regress.runs.store import Store
 
 PROGRAM = Path(sys.executable).with_name("tui-regress")
 COLUMNS, ROWS = 120, 40
 PATIENCE = 60.0
 
 
-class Terminal:
-    """A pseudo-terminal with a screen behind it, and a program inside."""
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal that of the session, as a shell in it would have it: then it can be opened as /dev/tty."""
 
-    def __init__(self, *arguments: str) -> None:
+
+class Terminal:
+    """A pseudo-terminal with a screen behind it, and a program inside; its standard input may be something else."""
+
+    def __init__(self, *arguments: str, stdin: IO[bytes] | None = None) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self._slave = slave
@@ -32,8 +43,8 @@ class Terminal:
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
-            [PROGRAM, *arguments],
-            stdin=slave,
+            [sys.executable, "-c", OWN_TERMINAL, PROGRAM, *arguments],
+            stdin=slave if stdin is None else stdin,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
@@ -84,23 +95,71 @@ class Terminal:
         return bool(ready)
 
 
+Open = Callable[..., Terminal]
+
+
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    opened = Terminal("gentle-line")
-    yield opened
-    opened.close()
+def terminal() -> Iterator[Open]:
+    opened: list[Terminal] = []
+
+    def run(*arguments: str, stdin: IO[bytes] | None = None) -> Terminal:
+        opened.append(Terminal(*arguments, stdin=stdin))
+        return opened[-1]
+
+    yield run
+    for one in opened:
+        one.close()
 
 
-def test_the_program_trains_quits_and_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
-    terminal.see("IDLE")
-    terminal.see("w[x]")
-    terminal.type("s")
-    terminal.see("COMPLETED")
-    terminal.type("q")
-    assert terminal.wait() == 0
-    assert terminal.attributes() == terminal.before
-    left, _, after = terminal.received.rpartition(b"\x1b[?1049l")
+def test_the_program_trains_quits_and_leaves_the_terminal_as_it_was(terminal: Open) -> None:
+    opened = terminal("gentle-line")
+    opened.see("IDLE")
+    opened.see("w[x]")
+    opened.type("s")
+    opened.see("COMPLETED")
+    opened.type("q")
+    assert opened.wait() == 0
+    assert opened.attributes() == opened.before
+    left, _, after = opened.received.rpartition(b"\x1b[?1049l")
     assert left, "the alternate screen was entered and left"
     assert b"\x1b[?25h" in after, "the cursor is visible again"
     assert b"gentle-line: COMPLETED at epoch 1,000" in after
     assert b"w[x] = 1.99518" in after
+
+
+def test_a_table_is_piped_in_and_the_keys_come_from_the_terminal(terminal: Open, tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("x,y\n" + "".join(f"{x},{2 * x + 1}\n" for x in range(9)), encoding="utf-8")
+    with table.open("rb") as stdin:
+        opened = terminal("-", "--target", "y", stdin=stdin)
+        opened.see("w[x]")
+        opened.type("s")
+        opened.see("COMPLETED")
+        opened.type("q")
+        assert opened.wait() == 0
+
+
+def test_a_table_piped_in_where_there_is_no_terminal_is_told_in_one_line(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [PROGRAM, "-", "--target", "y"],
+        input="x,y\n1,2\n2,3\n4,5\n",
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        cwd=tmp_path,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "tui-regress: the table came on standard input, and there is no terminal to take keys from; "
+        "use `tui-regress train -`.\n"
+    )
+
+
+def test_ctrl_c_on_a_terminal_stops_the_run_and_says_how_to_go_on(terminal: Open, store: Path) -> None:
+    opened = terminal("train", "gentle-line", "--set", "training.epochs=1000000000")
+    opened.see(" epochs ━")
+    opened.type("\x03")
+    opened.see("Kept as run 1; `tui-regress runs resume 1` goes on from here.")
+    assert opened.wait() == 130
+    with Store(store) as runs:
+        assert (runs.summary(1).status, runs.summary(1).resumable) == ("stopped", True)

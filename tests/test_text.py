@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_regress.text import plain, printable, rounded_down, short
+from tui_regress.text import file_name, plain, printable, rounded_down, short
 
 HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -78,3 +78,19 @@ def test_a_number_rounded_down_is_short_near_and_never_above_itself(value: float
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (1.0, "1"), (1e-5, "1e-5"), (2.5e8, "2.5e8")])
 def test_plain_numbers_are_as_a_person_types_them(value: float, text: str) -> None:
     assert plain(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("my-line", "my-line"),
+        ("a first try", "a-first-try"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("\x1b[31mred", "31mred"),
+        ("   ", "experiment"),
+        (".hidden", "hidden"),
+        ("x" * 200, "x" * 60),
+    ],
+)
+def test_a_file_is_named_by_harmless_characters(name: str, stem: str) -> None:
+    assert file_name(name) == stem

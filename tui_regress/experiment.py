@@ -275,10 +275,14 @@ def encode(experiment: Experiment) -> dict[str, Any]:
 def override(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     """``experiment`` with dotted settings (``optimizer.lr``) replaced; a value of None unsets one.
 
-    Where a change names another source, model or optimizer, the settings that the new kind shares are kept.
+    Where a change names another source, model or optimizer, the settings that the new kind shares are kept; where it
+    chooses other columns of a table, what a saved model says of the columns is not.
     Raises ExperimentError.
     """
     tables = encode(experiment)
+    for pinned, choices in _PINNED.items():
+        if not choices.isdisjoint(changes) and pinned not in changes:
+            tables["data"].pop(pinned.removeprefix("data."), None)
     for key in sorted(changes, key=_widest_first):
         table, _, setting = key.rpartition(".")
         if table not in _TABLES and (table or setting not in ("name", "title", "about", *_TABLES)):
@@ -327,7 +331,7 @@ def load(path: Path) -> Experiment:
 
 def anchored(experiment: Experiment, folder: Path) -> Experiment:
     """``experiment`` with the path of its table absolute, taken from ``folder``: wherever it is saved, it opens."""
-    if not isinstance(experiment.data, Table):
+    if not isinstance(experiment.data, Table) or experiment.data.path == "-":
         return experiment
     table = msgspec.structs.replace(experiment.data, path=str(folder.resolve() / experiment.data.path))
     return msgspec.structs.replace(experiment, data=table)
@@ -413,6 +417,11 @@ def _check_generated(data: LinearData | LogisticData) -> None:
 
 _LARGEST_LR = 1e30
 _TOO_DEEP = "is nested too deeply to be an experiment."
+_PINNED = {
+    "data.columns": frozenset({"data.target", "data.features", "data.drop", "data.missing"}),
+    "data.classes": frozenset({"data.target"}),
+}
+"""What a saved model says of its table, and the settings that make it void."""
 _TABLES = ("data", "model", "optimizer", "training", "device", "predict")
 _KINDS: dict[str, tuple[type[Struct], ...]] = {
     "data.source": (Points, LinearData, LogisticData, Table),

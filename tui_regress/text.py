@@ -1,6 +1,7 @@
 """What a person reads: text from files made safe to show, numbers made short."""
 
 import math
+import re
 import unicodedata
 
 
@@ -34,3 +35,8 @@ def plain(value: float) -> str:
 def compact_exponent(text: str) -> str:
     """A formatted number without the sign and the zero that pad its exponent: ``1e-05`` → ``1e-5``."""
     return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def file_name(name: str) -> str:
+    """``name`` as the stem of a file: letters, digits, ``-``, ``_`` and ``.``, and never empty or hidden."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "experiment"

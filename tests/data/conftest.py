@@ -1,10 +1,10 @@
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from tui_regress.data import Dataset, load_dataset
-from tui_regress.experiment import Experiment, Linear, Model, Table
+from tui_regress.experiment import Experiment, Linear, Model, Table, Training
 
 
 class LoadTable(Protocol):
@@ -16,13 +16,21 @@ class LoadTable(Protocol):
         name: str = "table.csv",
         features: tuple[str, ...] | None = None,
         model: Model = Linear(),  # noqa: B008 (frozen)
+        training: Training = Training(),  # noqa: B008 (frozen)
+        **table: Any,
     ) -> Dataset: ...
 
 
 def load_file(
-    path: Path, target: str = "y", features: tuple[str, ...] | None = None, model: Model | None = None
+    path: Path,
+    target: str = "y",
+    features: tuple[str, ...] | None = None,
+    model: Model | None = None,
+    training: Training | None = None,
+    **table: Any,
 ) -> Dataset:
-    return load_dataset(Experiment(data=Table(str(path), target, features), model=model or Linear()))
+    data = Table(str(path), target, features, **table)
+    return load_dataset(Experiment(data=data, model=model or Linear(), training=training or Training()))
 
 
 @pytest.fixture
@@ -36,9 +44,11 @@ def load_table(tmp_path: Path) -> LoadTable:
         name: str = "table.csv",
         features: tuple[str, ...] | None = None,
         model: Model = Linear(),  # noqa: B008 (frozen)
+        training: Training = Training(),  # noqa: B008 (frozen)
+        **table: Any,
     ) -> Dataset:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return load_file(path, target, features, model)
+        return load_file(path, target, features, model, training, **table)
 
     return load

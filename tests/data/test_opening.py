@@ -17,9 +17,14 @@ def houses(tmp_path: Path) -> Path:
     return path
 
 
-def problem(argument: str | Path, target: str | None = None, features: tuple[str, ...] | None = None) -> str:
+def problem(
+    argument: str | Path,
+    target: str | None = None,
+    features: tuple[str, ...] | None = None,
+    drop: tuple[str, ...] = (),
+) -> str:
     with pytest.raises(InputError) as caught:
-        open_experiment(str(argument), target, features)
+        open_experiment(str(argument), target, features, drop)
     return str(caught.value)
 
 
@@ -52,12 +57,14 @@ def test_table_with_a_quantity_as_target_is_fitted_by_a_linear_model(houses: Pat
     experiment = open_experiment(str(houses), "price")
     assert experiment.data == Table(str(houses.resolve()), "price", standardize=True)
     assert experiment.model == Linear()
-    assert experiment.optimizer == Sgd(lr=0.08)
+    assert experiment.optimizer == Sgd(lr=0.1)
     assert experiment.training.epochs == 1000
     assert experiment.name == "houses"
     assert experiment.title == "price in houses.csv"
-    assert experiment.about == ("Linear regression: price as a weighted sum of every other numeric column.")
-    assert load_dataset(experiment).feature_names == ("size", "rooms", "grade")
+    assert experiment.about == (
+        "Linear regression: price as a weighted sum of every other column of numbers or two values."
+    )
+    assert load_dataset(experiment).feature_names == ("size", "rooms", "sold=yes", "grade")
 
 
 @pytest.mark.parametrize(("target", "classes"), [("sold", "yes, not no"), ("grade", "2, not 1")])
@@ -86,6 +93,43 @@ def test_home_folder_is_understood(houses: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", str(houses.parent))
     monkeypatch.setenv("USERPROFILE", str(houses.parent))
     assert open_experiment("~/houses.csv", "price").name == "houses"
+
+
+def test_a_table_of_fifty_rows_with_a_target_holds_some_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for rows, share in ((49, 0.0), (50, 0.2)):
+        path.write_text("x,y\n" + "".join(f"{row},{row}\n" for row in range(rows)) + "7,\n" * 5)
+        assert open_experiment(str(path), "y").training.validation == share
+
+
+def test_dropped_columns_are_no_features(houses: Path) -> None:
+    experiment = open_experiment(str(houses), "price", drop=("rooms", "sold"))
+    assert isinstance(experiment.data, Table)
+    assert experiment.data.drop == ("rooms", "sold")
+    assert load_dataset(experiment).feature_names == ("size", "grade")
+    assert "data.drop = 'room'" in problem(houses, "price", drop=("room",))
+
+
+@pytest.mark.parametrize(
+    ("features", "drop", "count"),
+    [
+        (None, (), 4),
+        (None, ("size",), 3),
+        (("city",), (), 19),
+        (("size", "city", "sold"), (), 21),
+        (("size",), (), 1),
+    ],
+)
+def test_the_rate_counts_the_columns_that_will_be_features(
+    tmp_path: Path, features: tuple[str, ...] | None, drop: tuple[str, ...], count: int
+) -> None:
+    path = tmp_path / "t.csv"
+    # The last of the twenty cities appears when most of the table has been read.
+    rows = "".join(f"{row},{row % 3},{row % 7},c{min(row // 100, 19)},{'ab'[row % 2]},{row}\n" for row in range(2500))
+    path.write_text("size,rooms,floor,city,sold,price\n" + rows)
+    experiment = open_experiment(str(path), "price", features, drop)
+    assert load_dataset(experiment).features == count
+    assert experiment.optimizer.lr == float(f"{min(0.1, 0.5 / count):.1g}")
 
 
 def test_the_rate_of_an_opened_table_is_stable_even_where_all_columns_repeat_each_other(tmp_path: Path) -> None:
@@ -133,6 +177,7 @@ def test_target_and_features_are_for_tables_only(tmp_path: Path) -> None:
         "--target is for the columns of a table, and gentle-line is a built-in experiment."
     )
     assert problem("gentle-line", None, ("x",)).startswith("--features is for the columns of a table")
+    assert problem("gentle-line", drop=("x",)).startswith("--drop is for the columns of a table")
     path = tmp_path / "mine.toml"
     path.write_text(dumps(builtin("adam-line")))
     assert problem(path, "y").endswith("mine.toml is an experiment.")

@@ -39,6 +39,8 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         ("[glob]*?.csv", "x,y\n1,2\n3,4\n"),
         ("packed.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n")),
         ("packed.tsv.gz", gzip.compress(b"x\ty\n1\t2\n3\t4\n")),
+        ("bars.txt", "x|y\n1|2\n3|4\n"),
+        ("excel-unicode.txt", "x\ty\r\n1\t2\r\n3\t4\r\n".encode("utf-16")),
     ],
 )
 def test_text_files_of_every_layout_give_the_same_table(load_table: LoadTable, name: str, content: str | bytes) -> None:
@@ -64,7 +66,9 @@ def test_first_row_of_numbers_is_data(load_table: LoadTable, content: str) -> No
     dataset = load_table(content, target="column_2")
     assert dataset.feature_names == ("column_1",)
     assert dataset.X.tolist() == [[1.0], [3.0], [5.0]]
-    assert dataset.notes == ("The first row holds only numbers: it is taken as data, and the columns are numbered.",)
+    assert dataset.notes == (
+        "The first row holds values, not names: it is taken as data, and the columns are numbered.",
+    )
 
 
 def test_missing_values_in_a_first_row_of_numbers_make_no_header(load_table: LoadTable) -> None:
@@ -145,9 +149,9 @@ def problem(load_table: LoadTable, content: str | bytes, **settings: Any) -> Exp
     return caught.value
 
 
-NOT_UTF8 = "is not text in UTF-8; save it in that encoding."
 DAMAGED = "cannot be read: it is damaged or cut off."
-QUOTES = "cannot be read as a table; is a quotation mark not closed, or not doubled within quotes?"
+QUOTES = "a quotation mark is not closed, or not doubled within quotes."
+NO_PARQUET = "cannot be read as Parquet; it may be damaged or cut off."
 
 
 UNREADABLE = [
@@ -156,14 +160,24 @@ UNREADABLE = [
     ("header.csv", "x,y\n", "holds no rows of data; at least two are needed."),
     ("header.csv", "x,y", "holds no rows of data; at least two are needed."),
     ("one-row.csv", "x,y\n1,2\n", "holds one row of data; at least two are needed."),
-    ("latin1.csv", b"x,y\n1,2\n3,caf\xe9\n", NOT_UTF8),
-    ("latin1-header.csv", b"caf\xe9,y\n1,2\n3,4\n", NOT_UTF8),
-    ("latin1-late.csv", b"x,y\n" + b"1,2\n" * 50_000 + b"3,\xe9\n", NOT_UTF8),
-    ("utf16.csv", "x,y\n1,2\n".encode("utf-16"), NOT_UTF8),
-    ("long-row.csv", "x,y\n1,2\n3,4,5\n", "row 2 has 3 values where the header has 2."),
-    ("long-row.csv", "x,y\n" + "1,2\n" * 2000 + "3,4,5\n", "row 2,001 has 3 values where the header has 2."),
-    ("long-row.csv", "1,2\n3,4,5\n", "row 2 has 3 values where the first row has 2."),
-    ("open-quote.csv", 'x,y\n1,"2\n3,4\n', QUOTES),
+    (
+        "utf16-without-mark.csv",
+        "x,y\n1,2\n".encode("utf-16-le"),
+        "is not text, since it holds zero bytes; UTF-16 needs its byte order mark at the beginning.",
+    ),
+    (
+        "cut-utf16.csv",
+        "x,y\n1,2\n".encode("utf-16")[:-1],
+        "is not text in UTF-16, as its first bytes say; it may be damaged.",
+    ),
+    ("long-row.csv", "x,y\n1,2\n3,4,5\n", "line 3 has 3 values where the header has 2."),
+    ("long-row.csv", "x,y\n" + "1,2\n" * 2000 + "3,4,5\n", "line 2,002 has 3 values where the header has 2."),
+    ("long-row.csv", "1,2\n3,4,5\n", "line 2 has 3 values where the first row has 2."),
+    ("long-row.csv", '\n\nx,"y\n"\n\n1,"2\n\n"\n3,4,5\n', "line 9 has 3 values where the header has 2."),
+    ("long-row-mac.csv", "x,y\r1,2\r3,4,5\r", "line 3 has 3 values where the header has 2."),
+    ("open-quote.csv", 'x,y\n1,2\n1,"2\n3,4\n', f"in line 3 {QUOTES}"),
+    ("long-open-quote.csv", 'x,y\n1,2\n3,"4\n' + "5,6\n" * 100_000, f"in line 3 {QUOTES}"),
+    ("late-open-quote.csv", "x,y\n" + "5,6\n" * 100_000 + '7,"8\n' + "5,6\n" * 9, f"in line 100,002 {QUOTES}"),
     ("not-gzip.csv.gz", b"x,y\n1,2\n3,4\n", DAMAGED),
     ("bad-gzip.csv.gz", b"\x1f\x8bgarbage", DAMAGED),
     ("cut-gzip.csv.gz", gzip.compress(b"x,y\n" + bytes(range(48, 58)) * 9000)[:-12], DAMAGED),
@@ -172,8 +186,10 @@ UNREADABLE = [
         '"' + "x" * 200_000 + '",y\n1,2\n',
         "cannot be read as a table: field larger than field limit",
     ),
-    ("text.parquet", "x,y\n1,2\n", "cannot be read as Parquet; it may be damaged or cut off."),
-    ("empty.parquet", "", "cannot be read as Parquet; it may be damaged or cut off."),
+    ("long-cut-gzip.csv.gz", gzip.compress(b"x,y\n" + b"1,2\n3,4\n" * 50_000)[:-12], DAMAGED),
+    ("text.parquet", "x,y\n1,2\n", NO_PARQUET),
+    ("empty.parquet", "", NO_PARQUET),
+    ("magic.parquet", b"PAR1 and nothing else in it PAR1", NO_PARQUET),
     (
         "t.xlsx",
         "x",

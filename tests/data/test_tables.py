@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import LoadTable, load_file
-from tui_regress.data.tables import two_values
-from tui_regress.experiment import Linear, Logistic
+from tui_regress.data.tables import preview
+from tui_regress.experiment import Column, Linear, Logistic, Table
 from tui_regress.problems import ExperimentError
 
 HOUSES = "size,rooms,city,price,sold\n50,2,Rome,1.5,no\n70,3,Oslo,2.5,yes\n90,4,Rome,2.75,yes\n"
@@ -23,12 +23,18 @@ def problem(load_table: LoadTable, content: str, target: str = "y", **settings: 
     return str(caught.value)
 
 
-def test_every_other_numeric_column_is_a_feature_and_the_others_are_named(load_table: LoadTable) -> None:
+def test_columns_of_numbers_and_of_two_values_are_features(load_table: LoadTable) -> None:
     dataset = load_table(HOUSES, "price")
-    assert dataset.feature_names == ("size", "rooms")
-    assert dataset.X.tolist() == [[50.0, 2.0], [70.0, 3.0], [90.0, 4.0]]
+    assert dataset.feature_names == ("size", "rooms", "city=Rome", "sold=yes")
+    assert dataset.X.tolist() == [[50.0, 2.0, 1.0, 0.0], [70.0, 3.0, 0.0, 1.0], [90.0, 4.0, 1.0, 1.0]]
     assert dataset.y.tolist() == [1.5, 2.5, 2.75]
-    assert dataset.notes == ("Left out, because only numbers can be features: city (text), sold (text).",)
+    assert dataset.columns == (
+        Column("size"),
+        Column("rooms"),
+        Column("city", ("Oslo", "Rome")),
+        Column("sold", ("no", "yes")),
+    )
+    assert dataset.notes == ()
     assert dataset.labels is None
     assert dataset.true_parameters is None
 
@@ -41,7 +47,8 @@ def test_named_features_come_in_the_order_they_are_named(load_table: LoadTable) 
 
 
 def test_true_and_false_count_as_1_and_0(load_table: LoadTable) -> None:
-    dataset = load_table("f,x,y\ntrue,1,false\nFalse,2,true\ntrue,3,true\n")
+    dataset = load_table("f,x,y\ntrue,1,false\nFalse,2,TRUE\ntrue,3,true\n")
+    assert dataset.feature_names == ("f=true", "x")
     assert dataset.X.tolist() == [[1.0, 1.0], [0.0, 2.0], [1.0, 3.0]]
     assert dataset.y.tolist() == [0.0, 1.0, 1.0]
 
@@ -63,7 +70,7 @@ def test_a_value_missing_in_an_unused_column_costs_no_row(load_table: LoadTable)
 def test_column_without_any_value_is_left_out(load_table: LoadTable) -> None:
     dataset = load_table("x,empty,y\n1,,2\n3,NA,4\n")
     assert dataset.feature_names == ("x",)
-    assert dataset.notes == ("Left out, because only numbers can be features: empty (no value).",)
+    assert dataset.notes == ("Left out: empty (no value).",)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,7 @@ def test_type_that_shows_only_after_thousands_of_rows_is_found(
 
 def test_booleans_are_numbers_also_where_another_column_changes_its_type_late(load_table: LoadTable) -> None:
     dataset = load_table("f,x,y\n" + "true,1,2\n" * 3000 + "False,1.5,3\n")
-    assert dataset.feature_names == ("f", "x")
+    assert dataset.feature_names == ("f=true", "x")
     assert dataset.X[-2:].tolist() == [[1.0, 1.0], [0.0, 1.5]]
 
 
@@ -140,7 +147,7 @@ def test_two_valued_text_target_becomes_0_and_1_in_sorted_order(load_table: Load
     [
         (("0", "1", "1"), [0.0, 1.0, 1.0], None),
         (("1.0", "0.0", "1.0"), [1.0, 0.0, 1.0], None),
-        (("true", "false", "true"), [1.0, 0.0, 1.0], None),
+        (("true", "False", "TRUE"), [1.0, 0.0, 1.0], ("false", "true")),
         (("2", "1", "2"), [1.0, 0.0, 1.0], ("1", "2")),
         (("1000001", "1000002", "1000001"), [0.0, 1.0, 0.0], ("1000001", "1000002")),
         (("-0.5", "10", "-0.5"), [0.0, 1.0, 0.0], ("-0.5", "10")),
@@ -177,22 +184,32 @@ def test_missing_column_suggests_the_nearest_names_or_lists_them(load_table: Loa
 @pytest.mark.parametrize(
     ("features", "sentence"),
     [
-        (("size", "city"), "data.features = 'city': holds text; a feature must be a column of numbers."),
+        (
+            ("size", "built"),
+            "data.features = 'built': holds no value; a feature must be a column of numbers or of text.",
+        ),
         (("size", "price"), "data.features = 'price': is the target; a feature must be another column."),
         (("size", "rooms", "size"), "data.features = 'size': is named twice; name each column once."),
         ((), "data.features = []: must name at least one column."),
     ],
 )
 def test_wrong_features_are_named(load_table: LoadTable, features: tuple[str, ...], sentence: str) -> None:
-    assert problem(load_table, HOUSES, "price", features=features) == sentence
+    houses = "\n".join(line + (",built" if line.startswith("size") else ",") for line in HOUSES.splitlines())
+    assert problem(load_table, houses, "price", features=features) == sentence
 
 
-def test_table_without_a_numeric_feature_says_what_there_is(load_table: LoadTable) -> None:
-    assert problem(load_table, "a,b,y\nq,,1\nr,,2\n") == (
-        "data.features: besides the target there is only a (text), b (no value); a feature must be a column of numbers."
+def test_table_without_a_feature_says_what_there_is(load_table: LoadTable) -> None:
+    assert problem(load_table, "a,b,y\nq,,1\nq,,2\n") == (
+        "data.features: besides the target there is only a (text, 1 value), b (no value); "
+        "a feature must be a column of numbers or of two values."
+    )
+    assert problem(load_table, "a,y\nq,1\nr,2\ns,2\n") == (
+        "data.features: besides the target there is only a (text, 3 values); "
+        "name a in features to have it as one-hot columns."
     )
     assert problem(load_table, "y\n1\n2\n") == (
-        "data.features: besides the target there is no other column; a feature must be a column of numbers."
+        "data.features: besides the target there is no other column; "
+        "a feature must be a column of numbers or of two values."
     )
 
 
@@ -278,17 +295,20 @@ def typed(tmp_path: Path) -> Path:
     return path
 
 
-def test_parquet_types_are_features_when_they_are_numbers(typed: Path) -> None:
+def test_parquet_types_are_features_when_they_are_numbers_or_two_values(typed: Path) -> None:
     dataset = load_file(typed)
-    assert dataset.feature_names == ("i8", "u64", "f32", "decimal", "flag", "digits")
+    assert dataset.feature_names == ("i8", "u64", "f32", "decimal", "flag=true", "digits", "kind=q", "rank=low")
     assert dataset.X.tolist() == [
-        [1.0, 1.0, 1.5, 1.25, 1.0, 1.0],
-        [2.0, 2.0, 2.5, 2.5, 0.0, 2.0],
-        [3.0, 2.0**63, 3.5, 3.75, 1.0, 3.0],
+        [1.0, 1.0, 1.5, 1.25, 1.0, 1.0, 0.0, 1.0],
+        [2.0, 2.0, 2.5, 2.5, 0.0, 2.0, 1.0, 0.0],
+        [3.0, 2.0**63, 3.5, 3.75, 1.0, 3.0, 0.0, 1.0],
     ]
     (note,) = dataset.notes
-    left_out = "word (text), kind (text), rank (text), day (dates or times), list (neither numbers nor text)"
-    assert note.endswith(f"features: {left_out}, bytes (neither numbers nor text), nothing (no value).")
+    left_out = "word (text, 3 values), day (dates or times), list (neither numbers nor text)"
+    assert note == (
+        f"Left out: {left_out}, bytes (neither numbers nor text), nothing (no value); "
+        "name word in features to have it as one-hot columns."
+    )
 
 
 def test_categorical_targets_are_text_in_sorted_order(typed: Path) -> None:
@@ -304,7 +324,7 @@ def test_dates_are_no_target(typed: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "values"),
-    [("flag", ("0", "1")), ("kind", ("p", "q")), ("word", None), ("i8", None)],
+    [("flag", ("false", "true")), ("kind", ("p", "q")), ("word", None), ("i8", None)],
 )
 def test_two_values_are_told_in_order(typed: Path, target: str, values: tuple[str, str] | None) -> None:
-    assert two_values(typed, target) == values
+    assert preview(Table(str(typed), target)).classes == values

@@ -1,5 +1,6 @@
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from tests.engine.conftest import experiment
-from tui_regress.engine.checkpoints import load_model, save_model
+from tests.engine.conftest import LINE_X, LINE_Y, dataset, experiment
+from tui_regress.data.dataset import Dataset
+from tui_regress.engine.checkpoints import load_checkpoint, load_model, save_checkpoint, save_model
+from tui_regress.engine.events import Checkpoint, Plain
 from tui_regress.engine.objective import predict
-from tui_regress.experiment import Experiment, Table, load
+from tui_regress.experiment import Column, Experiment, Table, load
 from tui_regress.problems import InputError
 
+LINE = dataset(LINE_X, LINE_Y)
 PLANE = {"name": "plane", "data.source": "linear", "data.weights": [1.0, 2.0]}
 
 
 def saved(path: Path, state: object, changes: dict[str, Any] | None = None) -> Path:
     """A file with ``state``, and an experiment beside it as it should be."""
-    save_model(path, experiment(changes), np.array([2.0, 1.0]), ["x1"])
+    save_model(path, experiment(changes), np.array([2.0, 1.0]), LINE)
     torch.save(state, path)
     return path
 
@@ -28,7 +32,7 @@ def saved(path: Path, state: object, changes: dict[str, Any] | None = None) -> P
 def test_torchs_linear_layer_takes_the_model_and_predicts_the_same(bias: bool, dtype: str, tmp_path: Path) -> None:
     run = experiment({**PLANE, "model.bias": bias, "device.dtype": dtype})
     theta = np.array([0.1, -2 / 3, 5e-9][: 2 + bias]).astype(dtype)
-    save_model(tmp_path / "model.pt", run, theta.astype(np.float64), ["x1", "x2"])
+    save_model(tmp_path / "model.pt", run, theta.astype(np.float64), dataset(np.zeros((2, 2)), [0, 1]))
 
     state = torch.load(tmp_path / "model.pt", weights_only=True)
     module = torch.nn.Linear(2, 1, bias=bias, dtype=getattr(torch, dtype))
@@ -48,26 +52,28 @@ def test_torchs_linear_layer_takes_the_model_and_predicts_the_same(bias: bool, d
 def test_the_parameters_handed_over_stay_as_they_are(tmp_path: Path) -> None:
     theta = np.array([1.0, 2.0])
     theta.setflags(write=False)
-    save_model(tmp_path / "model.pt", experiment(), theta, ["x1"])
+    save_model(tmp_path / "model.pt", experiment(), theta, LINE)
     assert load_model(tmp_path / "model.pt")[1].tolist() == [1.0, 2.0]
 
 
-def test_an_experiment_on_a_table_is_saved_with_its_full_path_and_its_features(
+def test_an_experiment_on_a_table_is_saved_with_its_full_path_and_how_its_columns_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = Experiment(data=Table("rents.csv", "rent"))
     (tmp_path / "models").mkdir()
-    save_model(Path("models/model.pt"), run, np.array([1.0, 2.0, 3.0]), ["area", "rooms"])
+    columns = (Column("area", fill=(50.0,)), Column("part", ("east", "north", "west")))
+    fitted = Dataset(np.zeros((2, 3)), np.zeros(2), ("area", "part=north", "part=west"), "rent", columns=columns)
+    save_model(Path("models/model.pt"), run, np.array([1.0, 2.0, 3.0, 4.0]), fitted)
     assert load(tmp_path / "models" / "model.toml").data == Table(
-        str(tmp_path / "rents.csv"), "rent", ("area", "rooms")
+        str(tmp_path / "rents.csv"), "rent", ("area", "part"), columns=columns
     )
-    assert load_model(Path("models/model.pt"))[1].tolist() == [1, 2, 3]
+    assert load_model(Path("models/model.pt"))[1].tolist() == [1, 2, 3, 4]
 
 
 def test_saving_again_replaces_both_files_and_leaves_nothing_else(tmp_path: Path) -> None:
-    save_model(tmp_path / "model.pt", experiment(), np.array([1.0, 2.0]), ["x1"])
-    save_model(tmp_path / "model.pt", experiment({"optimizer.lr": 0.5}), np.array([3.0, 4.0]), ["x1"])
+    save_model(tmp_path / "model.pt", experiment(), np.array([1.0, 2.0]), LINE)
+    save_model(tmp_path / "model.pt", experiment({"optimizer.lr": 0.5}), np.array([3.0, 4.0]), LINE)
     again, parameters = load_model(tmp_path / "model.pt")
     assert parameters.tolist() == [3, 4]
     assert again.optimizer.lr == 0.5
@@ -75,27 +81,27 @@ def test_saving_again_replaces_both_files_and_leaves_nothing_else(tmp_path: Path
 
 
 def test_a_disk_that_fails_leaves_the_old_model_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_model(tmp_path / "model.pt", experiment(), np.array([1.0, 2.0]), ["x1"])
+    save_model(tmp_path / "model.pt", experiment(), np.array([1.0, 2.0]), LINE)
 
     def fail(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(InputError, match=r"model\.pt: cannot be written: No space left on device\.$"):
-        save_model(tmp_path / "model.pt", experiment(), np.array([3.0, 4.0]), ["x1"])
+        save_model(tmp_path / "model.pt", experiment(), np.array([3.0, 4.0]), LINE)
     assert load_model(tmp_path / "model.pt")[1].tolist() == [1, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pt", "model.toml"]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere/model\.pt: cannot be written: No such file or directory\.$"):
-        save_model(tmp_path / "nowhere" / "model.pt", experiment(), np.array([1.0, 2.0]), ["x1"])
+        save_model(tmp_path / "nowhere" / "model.pt", experiment(), np.array([1.0, 2.0]), LINE)
 
 
 @pytest.mark.parametrize("name", ["model.toml", ""])
 def test_a_model_needs_a_file_name_of_its_own(name: str) -> None:
     with pytest.raises(InputError, match=r"such as model\.pt"):
-        save_model(Path(name), experiment(), np.array([1.0, 2.0]), ["x1"])
+        save_model(Path(name), experiment(), np.array([1.0, 2.0]), LINE)
 
 
 def test_a_missing_model_is_told(tmp_path: Path) -> None:
@@ -171,3 +177,129 @@ def test_a_saved_model_of_a_table_that_names_no_columns_is_refused(tmp_path: Pat
     path.with_suffix(".toml").write_text('[data]\nsource = "table"\npath = "a.csv"\ntarget = "y"\n')
     with pytest.raises(InputError, match=r"data\.features: is missing"):
         load_model(path)
+
+
+# checkpoints
+
+
+CONTENT: dict[str, Plain] = {
+    "state": {
+        "values": np.array([0.1, 1e-45], dtype=np.float32),
+        "step": np.array(3.0, dtype=np.float32),
+        "order": {"state": 2**127 + 1, "name": "PCG64", "has": 0},
+        "nothing": None,
+    },
+    "list": [1, 2.5, True, "text", [np.empty((0, 2))]],
+    "nan": float("nan"),
+}
+
+
+def bits(value: Plain) -> object:
+    """``value`` in a form in which equal means equal to the bit, and of the same type."""
+    match value:
+        case dict():
+            return {name: bits(inner) for name, inner in value.items()}
+        case list():
+            return [bits(inner) for inner in value]
+        case np.ndarray():
+            return value.shape, value.dtype.str, value.tobytes()
+        case _:
+            return type(value), repr(value)
+
+
+def test_a_checkpoint_comes_back_to_the_bit(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "12.pt", Checkpoint(41, CONTENT))
+    again = load_checkpoint(tmp_path / "12.pt")
+    assert again.epoch == 41
+    assert bits(again.content) == bits(CONTENT)
+    assert [path.name for path in tmp_path.iterdir()] == ["12.pt"]
+
+
+def test_a_disk_that_fails_leaves_the_old_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "12.pt", Checkpoint(41, CONTENT))
+
+    def fail(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match=r"12\.pt: cannot be written: No space left on device\.$"):
+        save_checkpoint(tmp_path / "12.pt", Checkpoint(42, CONTENT))
+    assert load_checkpoint(tmp_path / "12.pt").epoch == 41
+    assert [path.name for path in tmp_path.iterdir()] == ["12.pt"]
+
+
+def test_a_missing_checkpoint_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"12\.pt: No such file or directory\.$"):
+        load_checkpoint(tmp_path / "12.pt")
+
+
+def test_nothing_in_a_foreign_checkpoint_is_executed(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    found = {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": {"state": Trap()}}
+    path = tmp_path / "trap.pt"
+    for content in (found, Trap()):
+        torch.save(content, path)
+        with pytest.raises(InputError, match=r"trap\.pt: is not a checkpoint of tui-regress, or is damaged\.$"):
+            load_checkpoint(path)
+        path.write_bytes(pickle.dumps(content))
+        with pytest.raises(InputError, match=r"trap\.pt: is not a checkpoint of tui-regress, or is damaged\.$"):
+            load_checkpoint(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "12.pt"
+    save_checkpoint(path, Checkpoint(41, CONTENT))
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 30, 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged"):
+            load_checkpoint(path)
+
+
+def test_a_checkpoint_nested_without_end_is_refused(tmp_path: Path) -> None:
+    # Written by hand, as torch's own writer would not: a zip file whose pickle opens lists and closes them again.
+    path, depth = tmp_path / "deep.pt", 200_000
+    torch.save([], path)
+    deep = b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b"."
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, deep if name.endswith("data.pkl") else content)
+    with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [1, 2],
+        {"weight": torch.zeros(1, 1), "bias": torch.zeros(1)},
+        {"kind": "tui-regress checkpoint", "version": 1, "epoch": "3", "content": {}},
+        {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": [3]},
+        {"kind": "tui-regress checkpoint", "version": 0, "epoch": 3, "content": {}},
+    ],
+)
+def test_another_programs_file_is_no_checkpoint(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(InputError, match=r"other\.pt: is not a checkpoint of tui-regress\.$"):
+        load_checkpoint(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize("value", [torch.zeros(2, dtype=torch.bfloat16), {1, 2}, torch.eye(2).to_sparse()])
+def test_a_checkpoint_of_other_things_than_numbers_is_refused(value: object, tmp_path: Path) -> None:
+    found = {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": {"state": value}}
+    torch.save(found, tmp_path / "odd.pt")
+    with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged"):
+        load_checkpoint(tmp_path / "odd.pt")
+
+
+def test_a_checkpoint_of_a_newer_version_is_told_apart(tmp_path: Path) -> None:
+    torch.save({"kind": "tui-regress checkpoint", "version": 2, "state": {}}, tmp_path / "new.pt")
+    with pytest.raises(InputError, match=r"new\.pt: was written by a newer tui-regress"):
+        load_checkpoint(tmp_path / "new.pt")

@@ -89,7 +89,7 @@ def test_a_saved_model_predicts_in_the_units_of_the_data(tmp_path: Path) -> None
     experiment = badly_scaled()
     dataset = load_dataset(experiment)
     last = ended(experiment)
-    save_model(tmp_path / "flats.pt", experiment, last.parameters, dataset.feature_names)
+    save_model(tmp_path / "flats.pt", experiment, last.parameters, dataset)
     model = torch.nn.Linear(2, 1, dtype=torch.float64)
     model.load_state_dict(torch.load(tmp_path / "flats.pt", weights_only=True))
     by_torch = model(torch.tensor(dataset.X)).detach().numpy().ravel()

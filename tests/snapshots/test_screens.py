@@ -8,11 +8,13 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.support import StillRunner, made_up_block, started, until
-from tui_regress.engine.events import Block, Ended, Recovered, Verdict
-from tui_regress.experiment import builtin
+from tui_regress.engine.events import Block, Ended, Measured, Recovered, Verdict
+from tui_regress.engine.metrics import LinearMetrics, LogisticMetrics
+from tui_regress.experiment import builtin, override
 from tui_regress.tui import messages
 from tui_regress.tui.app import LabApp
 from tui_regress.tui.session import RunState
+from tui_regress.tui.widgets.code_pane import CodePane
 
 Prepare = Callable[[Pilot[Any]], Awaitable[None]]
 Compare = Callable[..., bool]
@@ -36,14 +38,19 @@ def exploding() -> Block:
     return made_up_block([44.0, 82.0, 153.0, 286.0], [[0.0, 0.0], [4.4, 1.2], [-1.4, -0.4], [6.6, 1.8]], lr=0.1)
 
 
-def show(name: str, *, theme: str = "dark") -> LabApp:
-    app = LabApp(builtin(name), theme=theme, runner=StillRunner, clock=lambda: 0.0)
+def show(name: str, *, theme: str = "dark", **settings: object) -> LabApp:
+    experiment = override(builtin(name), {key.replace("__", "."): value for key, value in settings.items()})
+    app = LabApp(experiment, theme=theme, runner=StillRunner, clock=lambda: 0.0)
     app.animation_level = "none"
     return app
 
 
 def after(
-    *keys: str, run: Block | None = None, ended: Ended | None = None, names: tuple[str, ...] = ("w[x]", "b")
+    *keys: str,
+    run: Block | None = None,
+    ended: Ended | None = None,
+    names: tuple[str, ...] = ("w[x]", "b"),
+    measured: Measured | None = None,
 ) -> Prepare:
     """Prepare a screen: start a made-up run, deliver its records and its end, press keys."""
 
@@ -56,6 +63,9 @@ def after(
             run_id = app.session.run_id
             app.lab.post_message(messages.RunStarted(run_id, started(names)))
             app.lab.post_message(messages.EpochsCompleted(run_id, run))
+            if measured is not None:
+                app.lab.post_message(messages.ModelMeasured(run_id, measured))
+                app.lab.post_message(messages.RunKept(run_id, 12))
             if ended is not None:
                 if ended.verdict is not None:
                     app.lab.post_message(messages.DivergenceFound(run_id, ended.verdict))
@@ -216,3 +226,46 @@ def test_medium_terminal(snap_compare: Compare) -> None:
 
 def test_a_terminal_too_small_for_anything_still_shows_the_state(snap_compare: Compare) -> None:
     assert snap_compare(show("gentle-line"), terminal_size=(20, 6), run_before=after(run=converging(413)))
+
+
+def held_out(records: int) -> Block:
+    """A training loss that falls for good, a validation loss that turns."""
+    k = np.arange(records)
+    falling = 40 * 0.97**k + 2
+    weights = [[2 - 2 * 0.97**i, -3.4 + 3.4 * 0.98**i, 4.2 - 4.2 * 0.97**i] for i in range(records)]
+    return made_up_block(list(falling), weights, validation=list(falling + 1 + 0.04 * k))
+
+
+@pytest.mark.parametrize("size", [WIDE, (100, 30), NARROW], ids=["wide", "medium", "narrow"])
+@pytest.mark.parametrize("view", ["2", "4"], ids=["loss", "parameters"])
+def test_rows_held_out(snap_compare: Compare, size: tuple[int, int], view: str) -> None:
+    block = held_out(200)
+    good, less_good = LinearMetrics(800, 0.9312, 1.4233, 1.1204), LinearMetrics(200, 0.8871, 3.3166, 2.5019)
+    sentence = "Stopped early: the last 80 epochs brought no validation loss below 8.83 (epoch 119)."
+    ended = Ended(
+        "completed", sentence, 199, float(block.loss[-1]), block.parameters[119], None, 0.5, "early-stopping", 119
+    )
+    ready = after(view, run=block, ended=ended, names=("w[x1]", "w[x2]", "b"), measured=Measured(119, good, less_good))
+    app = show("d2l-concise", training__validation=0.2, training__patience=80, training__epochs=1000)
+    assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_who_was_taken_for_what(snap_compare: Compare, theme: str) -> None:
+    block = made_up_block([0.69, 0.52, 0.41], [[0.0, 0.0], [0.6, -1.2], [1.1, -2.4]], score=0.9)
+    measured = Measured(2, LogisticMetrics(3, 0.9, 0.41, 0.9644, ((1480, 120), (95, 1305))), None)
+    ready = after(run=block, measured=measured)
+    assert snap_compare(show("pass-or-fail", theme=theme), terminal_size=WIDE, run_before=ready)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@SIZES
+def test_code(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
+    ready = after("6")
+
+    async def prepare(pilot: Pilot[Any]) -> None:
+        await ready(pilot)
+        await until(pilot, lambda: pilot.app.screen.query_one(CodePane).text, "the script")
+        await pilot.pause()
+
+    assert snap_compare(show("gentle-line", theme=theme), terminal_size=size, run_before=prepare)

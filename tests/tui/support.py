@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from textual.pilot import Pilot
 
 from tui_regress.engine.control import Control
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.engine.events import Block, Resume, Started
+from tui_regress.engine.events import Block, Checkpoint, Resume, Started
 from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
-from tui_regress.tui.runner import Runner
+from tui_regress.tui.runner import Kept, Runner
 
 PATIENCE = 20.0
 DEVICES = (
@@ -36,8 +37,8 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object], why: str = "cond
 class StillRunner(Runner):
     """Prepares data at once, in the caller's thread; never trains, never loads torch: tests make the records up."""
 
-    def __init__(self, post: Callable[[Message], object]) -> None:
-        super().__init__(post)
+    def __init__(self, post: Callable[[Message], object], store: Path | None = None) -> None:
+        super().__init__(post, store)
         self.trained: list[int] = []
 
     def survey_devices(self) -> None:
@@ -48,20 +49,32 @@ class StillRunner(Runner):
         self._prepare(request, experiment, None)
 
     def train(
-        self, run_id: int, experiment: Experiment, dataset: object, control: Control, resume: Resume | None = None
+        self,
+        run_id: int,
+        experiment: Experiment,
+        dataset: object,
+        control: Control,
+        resume: Resume | Checkpoint | Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        del experiment, dataset, control, resume
+        del experiment, dataset, control, resume, kept
         self.trained.append(run_id)
 
 
 def made_up_block(
-    losses: list[float], parameters: list[list[float]], first: int = 0, lr: float = 0.01, score: float | None = None
+    losses: list[float],
+    parameters: list[list[float]],
+    first: int = 0,
+    lr: float = 0.01,
+    score: float | None = None,
+    validation: list[float] | None = None,
 ) -> Block:
     """Consecutive records whose numbers nobody computed."""
     values = np.asarray(parameters, dtype=np.float64)
     loss = np.asarray(losses, dtype=np.float64)
     scores = loss if score is None else np.full(len(loss), score)
-    return Block(first, values, -values / 100, loss, scores, np.full(len(loss), lr))
+    held_out = None if validation is None else np.asarray(validation, dtype=np.float64)
+    return Block(first, values, -values / 100, loss, scores, np.full(len(loss), lr), held_out)
 
 
 def started(names: tuple[str, ...] = ("w[x]", "b"), rows: int = 5) -> Started:

@@ -18,6 +18,7 @@ from tui_regress.experiment import Experiment, builtin, dumps, load, override
 from tui_regress.experiments import NAMES
 from tui_regress.tui import messages
 from tui_regress.tui.app import LabApp
+from tui_regress.tui.screens.columns import ColumnsScreen
 from tui_regress.tui.screens.help import HelpScreen
 from tui_regress.tui.screens.open import OpenScreen
 from tui_regress.tui.screens.quit import QuitScreen
@@ -344,7 +345,7 @@ async def test_a_damaged_model_is_refused_with_a_sentence(tmp_path: Path) -> Non
         await until(pilot, lambda: "line.pt" in app.session.problems.get("", ""), "the sentence")
 
 
-async def test_a_table_opened_from_the_screen_asks_for_its_target_and_trains(tmp_path: Path) -> None:
+async def test_a_table_opened_from_the_screen_has_its_columns_picked_and_trains(tmp_path: Path) -> None:
     table = tmp_path / "[red] rent.csv"
     table.write_text("size,floor,rent\n" + "".join(f"{k},{k % 3},{2 * k + 1}\n" for k in range(1, 9)))
     async with running("gentle-line") as (app, pilot):
@@ -353,8 +354,9 @@ async def test_a_table_opened_from_the_screen_asks_for_its_target_and_trains(tmp
         app.screen.query_one("#path", Input).value = str(table)
         app.screen.query_one("#path", Input).focus()
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen.focused is app.screen.query_one("#target"), "the target field")
-        await pilot.press(*"rent", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsScreen), "the columns")
+        await until(pilot, lambda: app.screen.check_action("open", ()), "the survey")
+        await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.lab and app.session.dataset, "the data")
         assert app.session.names == ("w[size]", "w[floor]", "b")
         await pilot.press("n")

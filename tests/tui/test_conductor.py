@@ -1,5 +1,7 @@
 """What happens between a person and the threads, without a screen and without a thread."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,13 +9,13 @@ from tests.tui.support import made_up_block, started
 from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.control import Control
-from tui_regress.engine.events import Ended, Recovered, Resume, Verdict
+from tui_regress.engine.events import Checkpoint, Ended, Recovered, Resume, Verdict
 from tui_regress.engine.objective import exact_solution, starting_point
 from tui_regress.engine.stability import forecast
 from tui_regress.experiment import Experiment, Points, builtin, override
 from tui_regress.tui import messages
 from tui_regress.tui.conductor import Conductor
-from tui_regress.tui.runner import Runner
+from tui_regress.tui.runner import Kept, Runner
 from tui_regress.tui.session import RunState, Session
 from tui_regress.tui.settings import value_of
 
@@ -24,15 +26,23 @@ class Scribe(Runner):
     def __init__(self) -> None:
         super().__init__(lambda _message: None)
         self.asked: list[tuple[int, Experiment, Dataset | None]] = []
-        self.trained: list[tuple[int, Experiment, Dataset, Control, Resume | None]] = []
+        self.trained: list[tuple[int, Experiment, Dataset, Control, Resume | Checkpoint | Path | None]] = []
+        self.kept: list[Kept | None] = []
 
     def prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
         self.asked.append((request, experiment, dataset))
 
     def train(
-        self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control, resume: Resume | None = None
+        self,
+        run_id: int,
+        experiment: Experiment,
+        dataset: Dataset,
+        control: Control,
+        resume: Resume | Checkpoint | Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.trained.append((run_id, experiment, dataset, control, resume))
+        self.kept.append(kept)
 
 
 class Lab:
@@ -198,7 +208,7 @@ def test_going_on_hands_over_the_best_record_and_the_settings_of_the_run() -> No
     lab.conductor.edit("optimizer.momentum", 0.5)
     lab.conductor.go_on()
     *_, experiment, _dataset, _control, resume = lab.runner.trained[-1]
-    assert resume is not None
+    assert isinstance(resume, Resume)
     assert (resume.epoch, resume.parameters.tolist()) == (0, [0.0, 0.0])
     assert value_of(experiment, "optimizer.momentum") == 0
     assert experiment.optimizer.lr == lab.session.experiment.optimizer.lr < 0.0845
@@ -221,3 +231,79 @@ def test_points_to_predict_at_go_when_the_number_of_features_changes() -> None:
     lab.conductor.edit("data.weights", [2.0, 3.0])
     assert lab.session.experiment.predict.at == ()
     assert not lab.session.problems
+
+
+def stopped() -> Lab:
+    """A run that was stopped at record 0, with a place to go on from."""
+    lab = Lab().running()
+    lab.conductor.run_kept(messages.RunKept(lab.session.run_id, 12))
+    lab.conductor.checkpoint_reached(messages.CheckpointReached(lab.session.run_id, Checkpoint(0, {})))
+    return lab.ended()
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint_in_the_same_place_of_the_store() -> None:
+    lab = stopped()
+    run_id = lab.session.run_id
+    lab.conductor.continue_()
+    assert lab.state() is RunState.LOADING
+    assert lab.session.run_id == run_id
+    assert lab.runner.trained[-1][-1] == lab.session.checkpoint
+    assert lab.runner.kept == [None, Kept(12)]
+    assert len(lab.session.history) == 1
+
+
+def test_records_that_come_again_are_forgotten_first() -> None:
+    lab = stopped()
+    lab.conductor.epochs_completed(
+        messages.EpochsCompleted(lab.session.run_id, made_up_block([40.0, 30.0], [[0.0, 0.0]] * 2, first=1))
+    )
+    lab.conductor.continue_()
+    lab.conductor.run_continued(messages.RunContinued(lab.session.run_id, 1))
+    assert lab.session.history.losses.tolist() == [44.0, 40.0]
+    lab.conductor.epochs_completed(
+        messages.EpochsCompleted(lab.session.run_id, made_up_block([31.0], [[0.0, 0.0]], first=2))
+    )
+    assert lab.session.history.losses.tolist() == [44.0, 40.0, 31.0]
+
+
+def test_a_run_cannot_be_continued_under_other_settings_nor_without_a_checkpoint() -> None:
+    lab = stopped()
+    before = lab.session.can_continue
+    lab.conductor.edit("optimizer.lr", 0.5)
+    assert (before, lab.session.can_continue) == (True, False)
+    assert not Lab().running().ended().session.can_continue
+
+
+def test_a_rate_changed_while_training_does_not_bar_the_way_on() -> None:
+    lab = Lab().running()
+    lab.conductor.step_lr(+1)
+    lab.conductor.checkpoint_reached(messages.CheckpointReached(lab.session.run_id, Checkpoint(0, {})))
+    assert lab.ended().session.can_continue
+
+
+def test_a_new_start_is_a_new_run_of_the_store() -> None:
+    lab = stopped()
+    lab.conductor.start()
+    assert lab.session.kept_id is None
+    assert lab.session.checkpoint is None
+    assert lab.runner.kept[-1] is None
+
+
+def test_other_rows_held_out_are_other_data() -> None:
+    lab = Lab().prepared()
+    lab.conductor.edit("training.validation", 0.2)
+    assert lab.session.dataset is None
+    lab.conductor.prepare()
+    lab.answer()
+    lab.conductor.edit("training.seed", 5)
+    assert lab.session.dataset is None
+
+
+def test_the_stage_of_loading_is_shown_until_the_data_are_there() -> None:
+    lab = Lab()
+    lab.conductor.prepare()
+    assert lab.conductor.loading(messages.Loading(lab.session.request, "reading houses.csv", 0.5))
+    shown = lab.session.loading
+    lab.answer()
+    assert (shown, lab.session.loading) == (("reading houses.csv", 0.5), None)
+    assert not lab.conductor.loading(messages.Loading(lab.session.request, "late", 1.0))

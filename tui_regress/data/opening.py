@@ -10,13 +10,18 @@ from tui_regress.problems import InputError
 from tui_regress.text import printable
 
 
-def open_experiment(argument: str, target: str | None = None, features: Sequence[str] | None = None) -> Experiment:
+def open_experiment(
+    argument: str, target: str | None = None, features: Sequence[str] | None = None, drop: Sequence[str] = ()
+) -> Experiment:
     """Open a built-in name, a .toml file, a saved model (NAME.pt with its NAME.toml beside it) or a table.
 
-    ``target`` and ``features`` name columns of a table: the target it must have, the features default to every other
-    numeric column. A built-in name wins over a file of that name; write ``./NAME`` for the file.
+    ``-`` is a table on standard input. ``target``, ``features`` and ``drop`` name columns of a table: the target it
+    must have, the features default to every other column of numbers or two values but those to drop. A built-in name
+    wins over a file of that name; write ``./NAME`` for the file.
     Raises InputError, and ExperimentError where it can name the setting.
     """
+    if argument == "-":
+        return _of_table(Path(argument), target, features, drop)
     try:
         path = Path(argument).expanduser()
         exists = path.exists()
@@ -33,10 +38,10 @@ def open_experiment(argument: str, target: str | None = None, features: Sequence
     elif path.suffix.lower() == ".pt":
         experiment, kind = _of_model(path), "a saved model"
     else:
-        return _of_table(path, target, features)
-    if target is not None or features is not None:
-        option = "--features" if target is None else "--target"
-        raise InputError(f"{option} is for the columns of a table, and {printable(argument)} is {kind}.")
+        return _of_table(path.resolve(), target, features, drop)
+    options = {"--target": target is not None, "--features": features is not None, "--drop": bool(drop)}
+    if given := [option for option, is_given in options.items() if is_given]:
+        raise InputError(f"{given[0]} is for the columns of a table, and {printable(argument)} is {kind}.")
     return experiment
 
 
@@ -48,37 +53,46 @@ def _of_model(path: Path) -> Experiment:
     return load(beside)
 
 
-def _of_table(path: Path, target: str | None, features: Sequence[str] | None) -> Experiment:
+def _of_table(path: Path, target: str | None, features: Sequence[str] | None, drop: Sequence[str]) -> Experiment:
     # polars takes a tenth of a second to import: only those who open a table pay for it.
     from tui_regress.data.reading import KINDS, is_table, listed
-    from tui_regress.data.tables import column_names, two_values
+    from tui_regress.data.sources import STANDARD_INPUT, label
+    from tui_regress.data.tables import column_names, preview
 
-    file = printable(path.name)
     if path.is_dir():
         raise InputError(f"{printable(str(path))}: is a folder; name a file in it.")
     if not is_table(path):
         kinds = f"an experiment (.toml), a saved model (.pt) nor a table ({KINDS})"
         raise InputError(f"{printable(str(path))}: is by its name neither {kinds}.")
-    path = path.resolve()
+    file = label(path)
     if target is None:
         columns = listed(column_names(path), 30)
         raise InputError(f"name the column to predict with --target; {file} has: {columns}.")
-    classes = two_values(path, target)
+    named = None if features is None else tuple(features)
+    table = Table(str(path), target, named, tuple(drop), standardize=True)
+    seen = preview(table)
     goal = printable(target)
-    inputs = listed([printable(name) for name in features], 4) if features else "every other numeric column"
-    if classes:
-        about = f"Logistic regression: the probability that {goal} is {classes[1]}, not {classes[0]}, by {inputs}."
+    inputs = listed([printable(name) for name in named], 4) if named else "every other column of numbers or two values"
+    if seen.classes:
+        no, yes = seen.classes
+        about = f"Logistic regression: the probability that {goal} is {yes}, not {no}, by {inputs}."
     else:
         about = f"Linear regression: {goal} as a weighted sum of {inputs}."
+    stem = path.with_suffix("").stem if path.suffix.lower() == ".gz" else path.stem
     return Experiment(
-        name=printable(path.with_suffix("").stem if path.suffix.lower() == ".gz" else path.stem),
+        name=file if path == STANDARD_INPUT else printable(stem),
         title=f"{goal} in {file}",
         about=about,
-        data=Table(str(path), target, None if features is None else tuple(features), standardize=True),
-        model=Logistic() if classes else Linear(),
-        optimizer=Sgd(lr=_stable_lr(len(features or column_names(path)))),
-        training=Training(epochs=1000),
+        data=table,
+        model=Logistic() if seen.classes else Linear(),
+        optimizer=Sgd(lr=_stable_lr(seen.features)),
+        training=Training(epochs=1000, validation=_HELD_OUT if seen.rows >= _MANY_ROWS else 0.0),
     )
+
+
+_MANY_ROWS = 50
+"""Enough of them that some can be held out."""
+_HELD_OUT = 0.2
 
 
 def _stable_lr(columns: int) -> float:
@@ -86,4 +100,4 @@ def _stable_lr(columns: int) -> float:
 
     Their λmax is at most the trace of the Hessian, 2 · columns for the mean squared error, and the limit 2/λmax.
     """
-    return float(f"{min(0.1, 0.5 / columns):.1g}")
+    return float(f"{min(0.1, 0.5 / max(columns, 1)):.1g}")

@@ -1,40 +1,41 @@
 """How a table file is laid out, and its columns as polars reads them; what they mean is for tables.py.
 
-Text is UTF-8, and quoted fields may hold separators and line breaks. The first row is the header, unless all its cells
-are numbers: then it is data, and the columns are called column_1, column_2, …. A .tsv is separated by tabs, a .csv or
-.txt by whichever of comma, semicolon and tab its first line has most of. A row shorter than the others misses values.
+Text is UTF-8, UTF-16 with its byte order mark, or otherwise Windows-1252; quoted fields may hold separators and line
+breaks. How the rows are written is found out from the first of them (dialect.py), but a .tsv is separated by tabs. A
+row shorter than the others misses values, a longer one is an error, and blank ones do not count.
 """
 
 import csv
-import gzip
-import io
-import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TextIO
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from tui_regress.data import dialect
+from tui_regress.data.cells import MISSING
+from tui_regress.data.parquet import is_sound
+from tui_regress.data.progress import Progress, paced, silent
+from tui_regress.data.sources import STANDARD_INPUT, Source, in_utf8, located, wrong
 from tui_regress.problems import ExperimentError
 from tui_regress.text import printable
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 KINDS = ".csv, .tsv, .txt, each also as .gz, or .parquet"
-
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "?")
-"""Cells that say that there is no value."""
+_SAMPLE = 2**16
+"""Characters that say how a text is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What there is to know about a file before its rows are read."""
 
-    path: Path
+    source: Source
     raw_names: tuple[str, ...]
     """Of the columns, as in the file."""
     names: tuple[str, ...]
@@ -44,6 +45,27 @@ class Layout:
     line_end: str = "\n"
     blank_rows: int = 0
     """Before the first row that says something."""
+    begin: int = 0
+    """Bytes of a text before its first row of data."""
+    rows: float = 0
+    """About how many there are."""
+
+    @property
+    def comma(self) -> bool:
+        """Whether numbers may have a decimal comma."""
+        return not self.source.is_parquet and self.delimiter != ","
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the file was taken."""
+        encoding = self.source.encoding
+        taken = {
+            f"The text is not UTF-8: it was read as {encoding}.": encoding != "UTF-8",
+            "The first row holds values, not names: it is taken as data, and the columns are numbered.": (
+                not self.header
+            ),
+        }
+        return tuple(sentence for sentence, said in taken.items() if said)
 
     def find(self, name: str, key: str) -> int:
         """Where column ``name`` is, written as shown or as in the file; ExperimentError about ``key`` if nowhere."""
@@ -52,12 +74,12 @@ class Layout:
                 return names.index(name)
         near = get_close_matches(name, self.names, 3)
         advice = f"did you mean {' or '.join(near)}?" if near else f"it has: {listed(self.names)}."
-        raise ExperimentError(key, name, f"is not a column of {printable(self.path.name)}; {advice}")
+        raise ExperimentError(key, name, f"is not a column of {self.source.label}; {advice}")
 
 
 def is_table(path: Path) -> bool:
-    """Whether the file's name says that it is a table."""
-    return path.name.lower().endswith(SUFFIXES)
+    """Whether the file's name says that it is a table, which standard input always is."""
+    return path == STANDARD_INPUT or path.name.lower().endswith(SUFFIXES)
 
 
 def listed(names: Sequence[str], limit: int = 12) -> str:
@@ -66,10 +88,19 @@ def listed(names: Sequence[str], limit: int = 12) -> str:
     return shown if len(names) <= limit else f"{shown}, … ({len(names):,} in all)"
 
 
-def wrong(path: Path, hint: str) -> ExperimentError:
-    """Return the error that says what is wrong with a file; of a long path the end is shown, where the name is."""
-    shown = str(path)
-    return ExperimentError("data.path", shown if len(shown) <= 56 else "…" + shown[-55:], hint)
+def unique(raw_names: Sequence[str]) -> tuple[str, ...]:
+    """Make each name safe to print; a column without a name is called column_3, a second ``a`` a_2."""
+    wanted = [printable(name.strip()) or f"column_{number}" for number, name in enumerate(raw_names, 1)]
+    taken = set(wanted)
+    names = dict[str, None]()
+    repeats = dict[str, int]()
+    for name in wanted:
+        candidate = name
+        while candidate in names or (candidate != name and candidate in taken):
+            repeats[name] = repeats.get(name, 1) + 1
+            candidate = f"{name}_{repeats[name]}"
+        names[candidate] = None
+    return tuple(names)
 
 
 def lay_out(path: Path) -> Layout:
@@ -78,138 +109,190 @@ def lay_out(path: Path) -> Layout:
         str(path).encode()
     except UnicodeEncodeError:
         raise wrong(path, "has a name that is not UTF-8; rename the file.") from None
-    with _told(path):
-        if not path.exists():
-            raise wrong(path, "there is no such file.")
-        if path.is_dir():
-            raise wrong(path, "is a folder; name a file in it.")
-        if not is_table(path):
-            raise wrong(path, f"is not a table by its name, which should end in {KINDS}.")
-        return _lay_out_parquet(path) if _is_parquet(path) else _lay_out_text(path)
+    if not is_table(path) and path.is_file():
+        raise wrong(path, f"is not a table by its name, which should end in {KINDS}.")
+    with explained(path):
+        source = located(path)
+        if source.is_parquet:
+            return _lay_out_parquet(source)
+        try:
+            return _lay_out_text(source)
+        except UnicodeDecodeError:
+            return _lay_out_text(in_utf8(source, "Windows-1252"))
 
 
-def read(layout: Layout, only: int | None = None) -> pl.DataFrame:
-    """Read all columns, or ``only`` one, under the names that are shown. Raises ExperimentError."""
-    chosen = pl.all() if only is None else pl.nth(only)
-    with _told(layout.path):
-        if _is_parquet(layout.path):
-            frame = pl.scan_parquet(layout.path, glob=False).select(chosen).collect()
+def read(
+    layout: Layout, only: Sequence[int] | None = None, *, rows: int | None = None, progress: Progress = silent
+) -> tuple[Layout, pl.DataFrame]:
+    """Read all columns or ``only`` some, all rows or the first ``rows``, under the names that are shown.
+
+    The layout returned is another one where the text turned out not to be UTF-8. Raises ExperimentError.
+    """
+    chosen = pl.all() if only is None else pl.nth(*only)
+    with explained(layout.source.path):
+        if layout.source.is_parquet:
+            frame = _collected(layout, scan_parquet(layout).select(chosen), rows, progress)
         else:
-            frame = _read_text(layout, chosen)
-        names = layout.names if only is None else layout.names[only : only + 1]
-        if frame.width != len(names):
-            raise wrong(layout.path, _misshapen(layout))
+            try:
+                frame = _read_text(layout, chosen, rows, progress)
+            except UnicodeDecodeError:
+                return read(recoded(layout), only, rows=rows, progress=progress)
+    names = layout.names if only is None else [layout.names[index] for index in only]
+    if frame.width != len(names):
+        raise wrong(layout.source.path, misshapen(layout))
     frame.columns = list(names)
-    return frame
+    return layout, frame
+
+
+def recoded(layout: Layout) -> Layout:
+    """Lay out a text anew that is not UTF-8 after all. Raises ExperimentError."""
+    with explained(layout.source.path):
+        return _lay_out_text(in_utf8(layout.source, "Windows-1252"))
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Every way in which reading can fail, in a sentence."""
     try:
         yield
-    except UnicodeDecodeError:
-        raise wrong(path, "is not text in UTF-8; save it in that encoding.") from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or cut off"
         raise wrong(path, f"cannot be read: {printable(reason)}.") from None
     except (csv.Error, PolarsError, PanicException) as error:
-        what = "Parquet; it may be damaged or cut off" if _is_parquet(path) else f"a table: {printable(str(error))}"
-        raise wrong(path, f"cannot be read as {what}.") from None
+        first = str(error).strip().partition("\n")[0]
+        raise wrong(path, f"cannot be read as a table: {printable(first)}.") from None
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith(".parquet")
+def _lay_out_parquet(source: Source) -> Layout:
+    if not is_sound(source.file):
+        raise wrong(source.path, "cannot be read as Parquet; it may be damaged or cut off.")
+    raw_names = tuple(pl.read_parquet_schema(source.file))
+    rows = pl.scan_parquet(source.file, glob=False).select(pl.len()).collect().item()
+    return Layout(source, raw_names, unique(raw_names), rows=rows)
 
 
-def _lay_out_parquet(path: Path) -> Layout:
-    raw_names = tuple(pl.read_parquet_schema(path))
-    return Layout(path, raw_names, _unique(raw_names))
+def _lay_out_text(source: Source) -> Layout:
+    with source.open() as file:
+        sample = file.read(_SAMPLE)
+    if "\0" in sample:
+        hint = "is not text, since it holds zero bytes; UTF-16 needs its byte order mark at the beginning."
+        raise wrong(source.path, hint)
+    line_end = dialect.line_end(sample)
+    bytes_of_a_row = len(sample.encode()) / max(1, sample.count(line_end))
+    if len(sample) < _SAMPLE:
+        sample += line_end  # and so no row of it is cut off
+    is_tsv = source.path.name.lower().endswith((".tsv", ".tsv.gz"))
+    delimiter = "\t" if is_tsv else dialect.delimiter(sample)
+    blank_rows, first, before, after = _first_row(source, delimiter)
+    below = list(dialect.rows(sample, delimiter))[1:]
+    header = dialect.is_header(first, below, comma=delimiter != ",")
+    raw_names = tuple(first) if header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
+    begin = after if header else before
+    rows = source.size / bytes_of_a_row
+    return Layout(source, raw_names, unique(raw_names), header, delimiter, line_end, blank_rows, begin, rows)
 
 
-def _lay_out_text(path: Path) -> Layout:
-    with _open(path) as file:
-        sample = file.read(2**16)
-    unquoted = io.StringIO(re.sub(r'"[^"]*"?', "", sample), newline="")
-    first = next((line for line in unquoted if line.strip(" \r\n")), "")
-    delimiter = "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else max(",;\t", key=first.count)
-    line_end = "\r" if first.endswith("\r") and "\n" not in sample else "\n"
-    with _open(path) as file:
-        rows = enumerate(csv.reader(file, delimiter=delimiter))
-        blank_rows, row = next(((number, row) for number, row in rows if _says_something(row)), (0, None))
-    if row is None:
-        raise wrong(path, "is empty.")
-    header = not _all_numbers(row)
-    raw_names = tuple(row) if header else tuple(f"column_{number}" for number in range(1, len(row) + 1))
-    return Layout(path, raw_names, _unique(raw_names), header, delimiter, line_end, blank_rows)
+def _first_row(source: Source, delimiter: str) -> tuple[int, list[str], int, int]:
+    """The blank rows before the first one that says something, that row, and the bytes before and after it."""
+    before = after = len(BOM_UTF8) if source.start(len(BOM_UTF8)) == BOM_UTF8 else 0
+
+    def lines() -> Iterator[str]:
+        nonlocal after
+        for line in file:
+            after += len(line.encode())
+            yield line
+
+    with source.open() as file:
+        for blank_rows, row in enumerate(csv.reader(lines(), delimiter=delimiter)):
+            if dialect.says_something(row):
+                return blank_rows, row, before, after
+            before = after
+    raise wrong(source.path, "is empty.")
 
 
-def _open(path: Path) -> TextIO:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _says_something(row: Sequence[str]) -> bool:
-    return any(cell.strip() for cell in row)
-
-
-def _all_numbers(row: Sequence[str]) -> bool:
-    cells = [cell for cell in map(str.strip, row) if cell not in MISSING]
-    try:
-        return [float(cell) for cell in cells] != []
-    except ValueError:
-        return False
-
-
-def _unique(raw_names: Sequence[str]) -> tuple[str, ...]:
-    """Make each name safe to print; a column without a name is called column_3, a second ``a`` a_2."""
-    wanted = [printable(name.strip()) or f"column_{number}" for number, name in enumerate(raw_names, 1)]
-    taken = set(wanted)
-    names = dict[str, None]()
-    repeats = dict[str, int]()
-    for name in wanted:
-        unique = name
-        while unique in names or (unique != name and unique in taken):
-            repeats[name] = repeats.get(name, 1) + 1
-            unique = f"{name}_{repeats[name]}"
-        names[unique] = None
-    return tuple(names)
-
-
-def _read_text(layout: Layout, chosen: pl.Expr) -> pl.DataFrame:
+def _read_text(layout: Layout, chosen: pl.Expr, rows: int | None, progress: Progress) -> pl.DataFrame:
     try:
         try:
-            frame = _scan(layout, infer_schema=True).select(chosen).collect()
+            frame = _collected(layout, scan_text(layout, infer_schema=True).select(chosen), rows, progress)
         except PolarsError:
             # The first rows promised another type than a later one has; text holds any of them.
-            frame = _scan(layout, infer_schema=False).select(chosen).collect()
+            frame = _collected(layout, scan_text(layout, infer_schema=False).select(chosen), rows, progress)
     except PolarsError:
-        raise wrong(layout.path, _misshapen(layout)) from None
-    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # polars takes a blank line for a row
+        raise wrong(layout.source.path, misshapen(layout)) from None
+    return without_blank_rows(frame)
 
 
-def _scan(layout: Layout, *, infer_schema: bool) -> pl.LazyFrame:
+def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out rows without any value: polars takes a blank line for one."""
+    if frame.width and frame[:, 0].null_count():
+        return frame.filter(~pl.all_horizontal(pl.all().is_null()))
+    return frame
+
+
+def _collected(layout: Layout, scan: pl.LazyFrame, rows: int | None, progress: Progress) -> pl.DataFrame:
+    if rows is not None:
+        return scan.head(rows).collect()
+    batches = list(told(layout, scan.collect_batches(), progress))
+    return pl.concat(batches, rechunk=False) if batches else pl.DataFrame(schema=scan.collect_schema())
+
+
+def told(layout: Layout, batches: Iterator[pl.DataFrame], progress: Progress) -> Iterator[pl.DataFrame]:
+    """Pass the batches of a whole table on, and say which share of it has been read."""
+    what, done, tell = f"Reading {layout.source.label}", 0, paced(progress)
+    tell(what, 0.0)
+    for batch in batches:
+        done += batch.height
+        tell(what, min(1.0, done / max(layout.rows, 1)))
+        yield batch
+
+
+def scan_parquet(layout: Layout) -> pl.LazyFrame:
+    """The columns of a Parquet file, under its own names."""
+    return pl.scan_parquet(layout.source.file, glob=False)
+
+
+def scan_text(layout: Layout, *, infer_schema: bool, missing: Sequence[str] = MISSING) -> pl.LazyFrame:
+    """The columns of a text: of the types that the first 1,000 rows show, or as text; cells ``missing`` are null."""
     return pl.scan_csv(
-        layout.path,
+        layout.source.file,
         has_header=layout.header,
         separator=layout.delimiter,
         eol_char=layout.line_end,
         skip_lines=layout.blank_rows,
-        null_values=list(MISSING),
+        null_values=list(missing),
         infer_schema=infer_schema,
         infer_schema_length=1000,
         glob=False,
     )
 
 
-def _misshapen(layout: Layout) -> str:
-    """Say why polars could not read a text file, found out by reading it again row by row."""
+def misshapen(layout: Layout) -> str:
+    """Say why polars could not read a text file, found out by reading it again row by row.
+
+    Raises UnicodeDecodeError where it is not UTF-8.
+    """
     width = len(layout.names)
-    with _open(layout.path) as file:
-        rows = filter(_says_something, csv.reader(file, delimiter=layout.delimiter))
-        for number, row in enumerate(rows, 0 if layout.header else 1):
-            if len(row) > width:
-                whose = "header" if layout.header else "first row"
-                return f"row {number:,} has {len(row):,} values where the {whose} has {width:,}."
+    whose = "header" if layout.header else "first row"
+    try:
+        for first, _, row in _numbered(layout, strict=False):
+            if len(row) > width and dialect.says_something(row):
+                return f"line {first:,} has {len(row):,} values where the {whose} has {width:,}."
+    except csv.Error:
+        pass  # a cell without end: the strict reader says where it begins
+    line = 1
+    try:
+        for _, following, _ in _numbered(layout, strict=True):
+            line = following
+    except csv.Error:
+        return f"in line {line:,} a quotation mark is not closed, or not doubled within quotes."
     return "cannot be read as a table; is a quotation mark not closed, or not doubled within quotes?"
+
+
+def _numbered(layout: Layout, *, strict: bool) -> Iterator[tuple[int, int, list[str]]]:
+    """The rows of a text, each with the numbers of its first line and of the one after it. Raises csv.Error."""
+    with layout.source.open() as file:
+        rows = csv.reader(file, delimiter=layout.delimiter, strict=strict)
+        first = 1
+        for row in rows:
+            yield first, rows.line_num + 1, row
+            first = rows.line_num + 1

@@ -17,7 +17,7 @@ LARGEST = 2_000_000_000
 def from_points(points: Points) -> Dataset:
     """Take the points as they stand in the experiment."""
     X = np.array(points.x, dtype=np.float64).reshape(len(points.x), -1)
-    return Dataset(X, np.array(points.y, dtype=np.float64), _names(X.shape[1]), "y")
+    return Dataset(X, np.array(points.y, dtype=np.float64), feature_names(X.shape[1]), "y")
 
 
 def generate(data: LinearData | LogisticData) -> Dataset:
@@ -39,10 +39,11 @@ def generate(data: LinearData | LogisticData) -> Dataset:
         hint = "give, with the bias and the noise, values beyond 1.8e308; use smaller ones."
         raise ExperimentError("data.weights", list(data.weights), hint)
     y = _labels(data, score, label_stream) if isinstance(data, LogisticData) else score
-    return Dataset(X, y, _names(features), "y", true_parameters=np.array([*data.weights, data.bias]))
+    return Dataset(X, y, feature_names(features), "y", true_parameters=np.array([*data.weights, data.bias]))
 
 
-def _names(features: int) -> tuple[str, ...]:
+def feature_names(features: int) -> tuple[str, ...]:
+    """What features without names are called: ``x``, or ``x1``, ``x2``, …."""
     return ("x",) if features == 1 else tuple(f"x{number}" for number in range(1, features + 1))
 
 

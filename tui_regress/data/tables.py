@@ -1,17 +1,48 @@
-"""Tables (CSV, TSV, Parquet): which columns can be features, what a target stands for, which rows are left out."""
+"""Tables (CSV, TSV, Parquet): what a target stands for, which rows are left out, what is filled in."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
-from msgspec import UNSET
+from numpy.typing import NDArray
 
+from tui_regress.data.cells import read_cells
 from tui_regress.data.dataset import Dataset
-from tui_regress.data.reading import MISSING, Layout, lay_out, listed, read, wrong
-from tui_regress.experiment import Table
+from tui_regress.data.features import (
+    candidates,
+    check_known,
+    columns_of,
+    count_values,
+    feature_names,
+    matrix,
+    needs_comma,
+    read_as,
+    select,
+)
+from tui_regress.data.progress import Progress, silent
+from tui_regress.data.reading import Layout, lay_out, listed, read
+from tui_regress.data.sources import STANDARD_INPUT, wrong
+from tui_regress.data.targets import check_classes, encode_target, pair, read_target
+from tui_regress.experiment import Column, Experiment, Table
 from tui_regress.problems import ExperimentError
-from tui_regress.text import printable
+
+_LOOK = 1000
+"""Rows that a preview reads of most columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a table will be to a model, before it is loaded."""
+
+    rows: int
+    """With a target."""
+    features: int
+    """At most; more are told only of a column that looks otherwise in its first rows."""
+    classes: tuple[str, str] | None
+    """The two values of the target, in order; None if it has more or fewer."""
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -19,125 +50,136 @@ def column_names(path: Path) -> tuple[str, ...]:
     return lay_out(path).names
 
 
-def two_values(path: Path, target: str) -> tuple[str, str] | None:
-    """Return the two values of column ``target``, in order; None if it has more or fewer. Raises ExperimentError."""
-    layout = lay_out(path)
-    index = layout.find(target, "data.target")
-    column = _target(read(layout, index).to_series(), layout.names[index])
-    return _pair(column.drop_nulls().unique())
+def preview(table: Table) -> Preview:
+    """Look at the target, at the columns of text that are named as features, and at the first rows of the others.
 
-
-def load_table(table: Table, *, logistic: bool) -> Dataset:
-    """Load the target and the features; rows that miss a value in one of them are left out and counted.
-
-    Features are columns of numbers, of true and false (1 and 0), or of text that can be read as numbers throughout.
-    The target of a logistic model has two values, numbers or text: in sorted order they become 0 and 1. An infinite
-    value is an error and not a missing value: a file that says inf or 1e400 means something by it.
-    Raises ExperimentError about data.path, data.target or data.features.
+    Raises ExperimentError.
     """
     layout = lay_out(Path(table.path))
     target = layout.find(table.target, "data.target")
-    chosen = None if table.features is None else _chosen(layout, table.features, target)
-    frame = read(layout)
+    chosen = candidates(layout, table, target)
+    layout, head = read(layout, rows=_LOOK)
+    cells = {index: read_cells(head[:, index], comma=layout.comma) for index in chosen}
+    texts = [index for index in chosen if cells[index].kind == "text"]
+    features = sum(cells[index].kind in ("number", "empty") for index in chosen)
+    if table.features is None:
+        features += sum(count_values(cells[index].values) <= 2 for index in texts)
+        texts = []
+    layout, frame = read(layout, [target, *texts])
+    features += sum(count_values(frame[:, position]) - 1 for position in range(1, frame.width))
+    y = read_target(layout, frame[:, 0]).drop_nulls()
+    return Preview(len(y), features, pair(y.unique()))
+
+
+def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> Dataset:
+    """Load the target and the features; rows that miss a value in one of them are left out and counted.
+
+    Features are columns of numbers; of two values, where the second in sorted order becomes 1; and, if they are named,
+    columns of text, one-hot encoded. Where missing values are to be filled in, only rows without a target are left
+    out, and X holds nan for the others. The target of a logistic model has two values, numbers or text: in sorted order
+    they become 0 and 1. An infinite value is an error and not a missing value: a file that says inf or 1e400 means
+    something by it.
+    Raises ExperimentError about data.path, data.target, data.features or data.drop.
+    """
+    layout = lay_out(Path(table.path))
+    target = layout.find(table.target, "data.target")
+    chosen = candidates(layout, table, target)
+    layout, frame = read(layout, progress=progress)
     if frame.height < 2:
-        raise wrong(layout.path, f"holds {'one row' if frame.height else 'no rows'} of data; at least two are needed.")
-    features, notes = _features(layout, frame, target, chosen)
-    used = pl.DataFrame([*features, _target(frame[:, target], layout.names[target])])
+        what = "one row" if frame.height else "no rows"
+        raise wrong(layout.source.path, f"holds {what} of data; at least two are needed.")
+    progress(f"Preparing {layout.source.label}", None)
+    used, notes = _used(layout, table, frame, target, chosen)
+    del frame  # large tables need the memory
+    if logistic and table.classes:
+        check_classes(used[:, -1], table.classes)
     _check_finite(used)
-    complete = used.drop_nulls()
+    needed = used.columns[-1:] if table.missing == "mean" else used.columns
+    has_gaps = any(used[name].null_count() for name in needed)
+    complete = used.drop_nulls(needed) if has_gaps else used  # a copy that is not needed is not made
     if complete.height < 2:
-        raise wrong(layout.path, _incomplete(used, complete.height))
-    y, labels = _encoded(complete[:, -1], logistic=logistic)
+        raise wrong(layout.source.path, _incomplete(used, complete.height))
+    y, labels = encode_target(complete[:, -1], table.classes, logistic=logistic)
+    columns, more = columns_of(complete[:, :-1], table)
     if labels is not None:
-        notes.append(f"1 stands for {labels[1]}, 0 for {labels[0]}.")
-    dropped = used.height - complete.height
-    if dropped:
-        notes.append(f"{dropped:,} of {used.height:,} rows left out: a value is missing.")
-    if not layout.header:
-        notes.append("The first row holds only numbers: it is taken as data, and the columns are numbered.")
+        more.append(f"1 stands for {labels[1]}, 0 for {labels[0]}.")
+    if dropped := used.height - complete.height:
+        what = "the target" if table.missing == "mean" else "a value"
+        more.append(f"{dropped:,} of {used.height:,} rows left out: {what} is missing.")
     return Dataset(
-        X=np.ascontiguousarray(complete[:, :-1].to_numpy(order="c"), dtype=np.float64),
+        X=matrix(columns, complete),
         y=np.ascontiguousarray(y.to_numpy(), dtype=np.float64),
-        feature_names=tuple(complete.columns[:-1]),
+        feature_names=feature_names(columns),
         target_name=y.name,
         labels=labels,
         dropped_rows=dropped,
-        notes=tuple(notes),
+        columns=tuple(columns),
+        notes=(*layout.notes, *notes, *more),
     )
 
 
-def _chosen(layout: Layout, names: Sequence[str], target: int) -> list[int]:
-    if not names:
-        raise ExperimentError("data.features", [], "must name at least one column.")
-    chosen = list[int]()
-    for name in names:
-        index = layout.find(name, "data.features")
-        if index == target:
-            raise ExperimentError("data.features", name, "is the target; a feature must be another column.")
-        if index in chosen:
-            raise ExperimentError("data.features", name, "is named twice; name each column once.")
-        chosen.append(index)
-    return chosen
+def _used(
+    layout: Layout, table: Table, frame: pl.DataFrame, target: int, chosen: Sequence[int]
+) -> tuple[pl.DataFrame, list[str]]:
+    """The features, numbers or texts, and last the target; and notes about them."""
+    selected, notes = list[pl.Series](), list[str]()
+    if not table.columns:
+        selected, notes = select(layout, table, frame, chosen)
+    for column, index in zip(table.columns, chosen, strict=False):
+        found = frame.to_series(index)
+        known, unknown = read_as(column, found, comma=needs_comma(layout, found))
+        check_known(column, found, unknown)
+        selected.append(known.alias(found.name))
+    used = pl.DataFrame([*selected, read_target(layout, frame.to_series(target))])
+    numbers = [name for name, kind in used.schema.items() if kind == pl.Float64]
+    if commas := [name for name in numbers if needs_comma(layout, frame[name])]:
+        notes.append(f"Read with a decimal comma: {listed(commas)}.")
+    return used, notes
 
 
-def _features(
-    layout: Layout, frame: pl.DataFrame, target: int, chosen: list[int] | None
-) -> tuple[list[pl.Series], list[str]]:
-    """Return the feature columns as float64, and what to tell about the others."""
-    features, left_out = list[pl.Series](), list[str]()
-    for index in range(frame.width) if chosen is None else chosen:
-        if index == target:
-            continue
-        name = layout.names[index]
-        numbers = _numbers(frame[:, index])
-        if not isinstance(numbers, str):
-            features.append(numbers)
-        elif chosen is not None:
-            raise ExperimentError("data.features", name, f"holds {numbers}; a feature must be a column of numbers.")
-        else:
-            left_out.append(f"{name} ({numbers})")
-    if not features:
-        why = f"only {listed(left_out)}" if left_out else "no other column"
-        raise ExperimentError(
-            "data.features", UNSET, f"besides the target there is {why}; a feature must be a column of numbers."
-        )
-    notes = [f"Left out, because only numbers can be features: {listed(left_out)}."] if left_out else []
-    return features, notes
+def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
+    """``dataset`` with the fill of its columns, or the mean over the rows not ``held`` out, in place of each nan in X.
+
+    Raises ExperimentError about data.features where there is no value to take the mean of.
+    """
+    X = dataset.X.copy() if np.isnan(dataset.X).any() else dataset.X
+    columns, counts = list[Column](), list[str]()
+    first = 0
+    for column in dataset.columns:
+        part = X[:, first : first + column.width]
+        first += column.width
+        missing = np.isnan(part[:, 0])
+        given = part[~missing & ~held]
+        if not column.fill and not len(given):
+            hint = "has no value in the training rows, and so no mean to fill in; leave it out."
+            raise ExperimentError("data.features", column.name, hint)
+        fill = column.fill or tuple(given.mean(axis=0).tolist())
+        columns.append(msgspec.structs.replace(column, fill=fill))
+        if missing.any():
+            part[missing] = fill
+            counts.append(f"{column.name} ({missing.sum():,})")
+    note = f"Missing values, filled with the mean over the training rows: {listed(counts)}."
+    return replace(dataset, X=X, columns=tuple(columns), notes=(*dataset.notes, *([note] if counts else [])))
 
 
-def _numbers(column: pl.Series) -> pl.Series | str:
-    """Return ``column`` as float64, null where a value is missing, or a word for what it holds instead of numbers."""
-    kind = column.dtype
-    if kind in (pl.String, pl.Categorical, pl.Enum):
-        texts = _texts(column)
-        numbers = texts.cast(pl.Float64, strict=False)
-        if numbers.null_count() > texts.null_count():
-            truth = {"true": 1.0, "false": 0.0}
-            numbers = texts.str.to_lowercase().replace_strict(truth, default=None, return_dtype=pl.Float64)
-        if numbers.null_count() > texts.null_count():
-            return "text"
-    elif kind.is_temporal():
-        return "dates or times"
-    elif kind.is_numeric() or kind in (pl.Boolean, pl.Null):
-        numbers = column.cast(pl.Float64).fill_nan(None)
-    else:
-        return "neither numbers nor text"
-    return numbers if numbers.null_count() < len(numbers) else "no value"
+def pinned(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """``experiment`` as it is kept with a model that was fitted to ``dataset``.
 
-
-def _texts(column: pl.Series) -> pl.Series:
-    texts = column.cast(pl.String).str.strip_chars()
-    return texts.set(texts.is_in(MISSING), None)
-
-
-def _target(column: pl.Series, name: str) -> pl.Series:
-    """Return the target as float64 or text, null where it is missing."""
-    numbers = _numbers(column)
-    if not isinstance(numbers, str):
-        return numbers
-    if numbers == "text":
-        return _texts(column)
-    raise ExperimentError("data.target", name, f"holds {numbers}; choose a column of numbers or of two classes.")
+    Whatever table it reads, and from wherever, its columns become the same features and the target the same classes.
+    """
+    table = experiment.data
+    if not isinstance(table, Table):
+        return experiment
+    path = Path(table.path)
+    pinned_table = msgspec.structs.replace(
+        table,
+        path=str(path if path == STANDARD_INPUT else path.absolute()),
+        features=tuple(column.name for column in dataset.columns),
+        drop=(),
+        columns=dataset.columns,
+        classes=dataset.labels,
+    )
+    return msgspec.structs.replace(experiment, data=pinned_table)
 
 
 def _check_finite(used: pl.DataFrame) -> None:
@@ -153,36 +195,3 @@ def _incomplete(used: pl.DataFrame, complete: int) -> str:
     worst = max(used, key=pl.Series.null_count)
     have = "only one of its rows has" if complete else "none of its rows has"
     return f"{have} a value in every column that is used; {worst.name} alone misses {worst.null_count():,}."
-
-
-def _encoded(y: pl.Series, *, logistic: bool) -> tuple[pl.Series, tuple[str, str] | None]:
-    """Return the target as numbers, and what 0 and 1 stand for where they stand for something else."""
-    values = y.unique()
-    pair = _pair(values)
-    is_text = y.dtype == pl.String
-    problem = None
-    if len(values) == 1:
-        problem = f"is {_written(values[0])} in every row that is used; there is nothing to learn from it."
-    elif logistic and pair is None:
-        advice = "" if is_text else '; for a quantity use model.kind = "linear"'
-        problem = f"has {len(values):,} different values where a logistic model needs two{advice}."
-    elif is_text and not logistic:
-        advice = 'model.kind = "logistic" tells them apart' if pair else "a linear model needs numbers"
-        problem = f"holds text, {' and '.join(pair) if pair else f'{len(values):,} different values'}; {advice}."
-    if problem:
-        raise ExperimentError("data.target", y.name, problem)
-    if not logistic:
-        return y, None
-    already = not is_text and pair == ("0", "1")
-    return (y == values.max()).cast(pl.Float64), None if already else pair
-
-
-def _pair(values: pl.Series) -> tuple[str, str] | None:
-    if len(values) != 2:
-        return None
-    low, high = values.sort()
-    return _written(low), _written(high)
-
-
-def _written(value: float | str) -> str:
-    return printable(value, 40) if isinstance(value, str) else f"{value:.15g}"

@@ -1,25 +1,38 @@
-"""Saved models: a state_dict that torch.nn.Linear takes, and the experiment as TOML beside it."""
+"""What outlives a run in files of its own: saved models, and checkpoints to go on from.
+
+A model is a state_dict that torch.nn.Linear takes, with the experiment as TOML beside it. Both kinds of file are
+torch's own, hold numbers, text, lists and tables and nothing else, and are read without executing anything in them.
+"""
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from tui_regress.data.dataset import FloatArray
+from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.engine.events import Checkpoint, Plain
 from tui_regress.experiment import Data, Experiment, LinearData, LogisticData, Points, Table, dumps, load
 from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
 
+T = TypeVar("T")
 
-def save_model(path: Path, experiment: Experiment, parameters: FloatArray, feature_names: Sequence[str]) -> None:
+_KIND, _VERSION = "tui-regress checkpoint", 1
+
+
+def save_model(path: Path, experiment: Experiment, parameters: FloatArray, dataset: Dataset) -> None:
     """Write the model with ``parameters``, shape (p,), to ``path`` and the experiment to the same name with .toml.
 
     ``torch.nn.Linear(d, 1).load_state_dict(torch.load(path, weights_only=True))`` takes the model, in the run's
-    precision. An experiment on a table is saved with the table's full path and the names of its features, so that it
-    means the same wherever it is read. A file that is there is replaced as a whole or not at all.
+    precision. An experiment on a table is saved with what ``dataset``, to which the model was fitted, tells of the
+    table's columns, so that it means the same wherever it is read. A file that is there is replaced as a whole or not
+    at all.
 
     Raises InputError if the files cannot be written.
     """
@@ -27,18 +40,16 @@ def save_model(path: Path, experiment: Experiment, parameters: FloatArray, featu
         what = "the model needs a file name of its own, such as model.pt; the experiment goes beside it as .toml."
         raise InputError(f"{printable(str(path))}: {what}")
     if isinstance(experiment.data, Table):
-        table = msgspec.structs.replace(
-            experiment.data, path=str(Path(experiment.data.path).absolute()), features=tuple(feature_names)
-        )
-        experiment = msgspec.structs.replace(experiment, data=table)
-    d = len(feature_names)
+        # polars takes a tenth of a second to import: only those who have a table pay for it.
+        from tui_regress.data.tables import pinned
+
+        experiment = pinned(experiment, dataset)
+    d = dataset.features
     values = torch.tensor(parameters, dtype=getattr(torch, experiment.device.dtype))
     state = {"weight": values[:d].reshape(1, d).clone()}
     if experiment.model.bias:
         state["bias"] = values[d:].clone()
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    _replace({path: buffer.getvalue(), path.with_suffix(".toml"): dumps(experiment).encode()})
+    _replace({path: _saved(state), path.with_suffix(".toml"): dumps(experiment).encode()})
 
 
 def load_model(path: Path) -> tuple[Experiment, FloatArray]:
@@ -47,14 +58,7 @@ def load_model(path: Path) -> tuple[Experiment, FloatArray]:
     Raises InputError where a file is missing, damaged, or not such a model; ExperimentError where the experiment is
     wrong.
     """
-    try:
-        with path.open("rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{printable(str(path))}: {error.strerror}.") from None
-    except Exception as error:
-        # A file that is no model can fail torch's reader in any way; the cause stays attached.
-        raise InputError(f"{printable(str(path))}: is not a saved model, or is damaged.") from error
+    state = _loaded(path, "a saved model", lambda found: found)
     experiment = load(path.with_suffix(".toml"))
     expected = {"weight": (1, _features(experiment.data))} | ({"bias": (1,)} if experiment.model.bias else {})
     if not isinstance(state, dict) or not all(map(_is_real, state.values())):
@@ -66,12 +70,85 @@ def load_model(path: Path) -> tuple[Experiment, FloatArray]:
     return experiment, torch.cat([state[name].flatten() for name in expected]).double().numpy()
 
 
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write ``checkpoint`` to ``path``; a file that is there is replaced as a whole or not at all.
+
+    Raises InputError if the file cannot be written.
+    """
+    found = {"kind": _KIND, "version": _VERSION, "epoch": checkpoint.epoch, "content": _tensors(checkpoint.content)}
+    _replace({path: _saved(found)})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint that :func:`save_checkpoint` wrote. Nothing in the file is executed.
+
+    Raises InputError where the file is missing, damaged, or none of this program's.
+    """
+    found = _loaded(path, "a checkpoint of tui-regress", _arrays)
+    match found:
+        case {"kind": kind, "version": int(version)} if kind == _KIND and version > _VERSION:
+            raise InputError(f"{printable(str(path))}: was written by a newer tui-regress, which can go on from it.")
+        case {"kind": kind, "version": 1, "epoch": int(epoch), "content": dict(content)} if kind == _KIND:
+            return Checkpoint(epoch, content)
+    raise InputError(f"{printable(str(path))}: is not a checkpoint of tui-regress.")
+
+
+def _saved(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _loaded(path: Path, what: str, convert: Callable[[object], T]) -> T:
+    try:
+        with path.open("rb") as file:
+            return convert(torch.load(file, map_location="cpu", weights_only=True))
+    except OSError as error:
+        raise InputError(f"{printable(str(path))}: {error.strerror}.") from None
+    except Exception as error:
+        # Another file can fail torch's reader in any way; the cause stays attached.
+        raise InputError(f"{printable(str(path))}: is not {what}, or is damaged.") from error
+
+
+def _tensors(value: Plain) -> object:
+    """``value`` with tensors for arrays: what torch reads without executing anything."""
+    match value:
+        case dict():
+            return {name: _tensors(inner) for name, inner in value.items()}
+        case list():
+            return [_tensors(inner) for inner in value]
+        case np.ndarray():
+            return torch.tensor(value)
+        case _:
+            return value
+
+
+def _arrays(value: object) -> Plain:
+    """The way back of :func:`_tensors`. Raises TypeError for anything that it does not make."""
+    match value:
+        case dict():
+            return {str(name): _arrays(inner) for name, inner in value.items()}
+        case list():
+            return [_arrays(inner) for inner in value]
+        case torch.Tensor():
+            array: NDArray[np.generic] = value.numpy()
+            return array
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise TypeError(f"a checkpoint holds no {type(value).__name__}")
+
+
 def _features(data: Data) -> int:
     match data:
         case Points(x=x):
             return len(x[0]) if isinstance(x[0], tuple) else 1
-        case LinearData(weights=columns) | LogisticData(weights=columns) | Table(features=tuple(columns)):
-            return len(columns)
+        case LinearData(weights=weights) | LogisticData(weights=weights):
+            return len(weights)
+        case Table(columns=columns) if columns:
+            return sum(column.width for column in columns)
+        case Table(features=tuple(names)):
+            return len(names)
         case Table():
             raise ExperimentError("data.features", msgspec.UNSET, "is missing; a saved model names its columns.")
 

@@ -3,6 +3,8 @@
 import math
 import threading
 import time
+from bisect import bisect_right
+from collections.abc import Sequence
 
 BREATH = 0.001
 """Seconds of work after which other threads get their turn; a thread that never yields makes a screen stutter."""
@@ -72,17 +74,22 @@ class Control:
 
     # What follows is for the run itself.
 
-    def take_lr(self, lr: float) -> float:
-        """The learning rate last set, else ``lr``."""
+    def take_lr(self, lr: float, record: int) -> float:  # noqa: ARG002 - for those that go by it
+        """The learning rate of the epoch that leads to ``record``: the one last set, else ``lr``."""
         return lr if self._lr is None else self._lr
 
-    def take_turn(self, most: int) -> int:
-        """Wait while paused; then the number of epochs for the next block: ``most``, or 1 in single steps.
+    def take_turn(self, most: int, record: int) -> int:  # noqa: ARG002 - for those that go by it
+        """The number of epochs for the block after ``record``: ``most``, 1 in single steps, 0 while paused."""
+        return int(min(self._allowance, 1)) if self.paused else most
 
-        Raises Stop.
-        """
-        self._wait()
-        return 1 if self.paused else most
+    def wait(self) -> None:
+        """Wait while paused, until the run may go on or is to end."""
+        began = time.perf_counter()
+        with self._changed:
+            self._waiting = True
+            self._changed.wait_for(lambda: self._allowance or self._stopped)
+            self._waiting = False
+        self._waited += time.perf_counter() - began
 
     def end_turn(self, epochs: int) -> None:
         """A block of ``epochs`` is done: a single one may have been a step."""
@@ -101,19 +108,37 @@ class Control:
             self._breathed = now
             time.sleep(0)
         if alone and not self._allowance:
-            self._wait()
+            self.wait()
+            if self._stopped:
+                raise Stop
 
     def _allow(self, epochs: float) -> None:
         with self._changed:
             self._allowance = epochs
             self._changed.notify_all()
 
-    def _wait(self) -> None:
-        began = time.perf_counter()
-        with self._changed:
-            self._waiting = True
-            self._changed.wait_for(lambda: self._allowance or self._stopped)
-            self._waiting = False
-        self._waited += time.perf_counter() - began
-        if self._stopped:
-            raise Stop
+
+class Scripted(Control):
+    """A hand that sets the learning rates of an earlier run, at the very same records.
+
+    ``rates`` are (first record, learning rate) of each stretch of records with the same one, in order, as
+    ``History.rates`` has them. They say it all: what else would change the learning rate, such as a recovery, is
+    expected among them.
+    """
+
+    def __init__(self, rates: Sequence[tuple[int, float]], *, paused: bool = False) -> None:
+        super().__init__(paused=paused)
+        self._firsts = [first for first, _ in rates]
+        self._rates = [rate for _, rate in rates]
+
+    def take_lr(self, lr: float, record: int) -> float:
+        """The learning rate of the stretch that ``record`` belongs to; before the first one ``lr``."""
+        stretch = bisect_right(self._firsts, record)
+        return self._rates[stretch - 1] if stretch else lr
+
+    def take_turn(self, most: int, record: int) -> int:
+        """See :class:`Control`; a block ends where the learning rate changes."""
+        following = bisect_right(self._firsts, record + 1)
+        if following < len(self._firsts):
+            most = min(most, self._firsts[following] - record - 1)
+        return super().take_turn(most, record)

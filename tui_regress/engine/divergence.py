@@ -8,15 +8,17 @@ decides whether it grows for ever at this learning rate.
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import stability
-from tui_regress.engine.events import Block, Verdict
+from tui_regress.engine.events import Block, Plain, Verdict
 from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.objective import divisor
 from tui_regress.engine.recursion import largest_q
@@ -33,6 +35,25 @@ _FAR = 100.0
 """Times the loss at the start, or of predicting 0, beyond which growth is suspected."""
 _WINDOW = 10
 """Epochs over which growth is measured, at most."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What a monitor remembers of the records so far."""
+
+    lr: float = math.nan
+    recent: FloatArray = field(default_factory=lambda: np.empty(0))
+    """What descends at the last records: the first may be of another lr, the rest are of the present one."""
+    last_slope: FloatArray = field(default_factory=lambda: np.empty(0))
+    streak: int = 0
+    """Rises in a row up to the last record."""
+    reference: float = 0.0
+    calm: int = -1
+    """The last record that was no higher than the reference."""
+    asked: bool = False
+    ahead: float | None = None
+    """Growth of the loss per epoch in the end at the present lr, if any; computed once there is reason to ask."""
+    done: bool = False
 
 
 class Monitor:
@@ -60,31 +81,26 @@ class Monitor:
         self._target_size = math.sqrt(squares)
         self._nothing = self._per_square * (squares if isinstance(model, Linear) else math.log(2))
         """The loss of predicting 0: the scale of the problem, wherever the run starts."""
-        self._lr = math.nan
-        self._recent = np.empty(0)
-        """What descends at the last records: the first may be of another lr, the rest are of the present one."""
-        self._last_slope = np.empty(0)
-        self._streak = 0
-        """Rises in a row up to the last record."""
-        self._reference = 0.0
-        self._calm = -1
-        """The last record that was no higher than the reference."""
-        self._asked = False
-        self._ahead: float | None = None
-        """Growth of the loss per epoch in the end at the present lr, if any; computed once there is reason to ask."""
-        self._done = False
+        self._past = _Past()
+
+    def freeze(self) -> dict[str, Plain]:
+        """What the monitor remembers of the records so far, for a checkpoint."""
+        return asdict(self._past)
+
+    def thaw(self, frozen: dict[str, Any]) -> None:
+        """Remember what :meth:`freeze` gave, and go on from there."""
+        self._past = _Past(**frozen)
 
     def check(self, block: Block) -> Verdict | None:
         """The verdict, if a rule fires at a record of ``block``, which must follow on the last one."""
-        if self._done:
+        if self._past.done:
             return None
-        finite = np.isfinite(block.loss) & np.isfinite(block.parameters).all(axis=1)
-        finite &= np.isfinite(block.gradient).all(axis=1)
-        end = len(finite) if finite.all() else int(np.argmin(finite))
+        fine = finite(block)
+        end = len(fine) if fine.all() else int(np.argmin(fine))
         verdict = next(filter(None, (self._judge(block, part) for part in _stretches(block.lr[:end]))), None)
-        if verdict is None and end < len(finite):
+        if verdict is None and end < len(fine):
             verdict = self._non_finite(block, end)
-        self._done = verdict is not None
+        self._past.done = verdict is not None
         return verdict
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -92,21 +108,21 @@ class Monitor:
         """The verdict on finite records of one learning rate."""
         theta, first = block.parameters[part], block.first + part.start
         losses = block.loss[part] + self._decay / 2 * np.einsum("ij,ij->i", theta, theta)
-        if block.lr[part.start] != self._lr:
-            self._restart(float(block.lr[part.start]), first, losses[0])
+        if block.lr[part.start] != self._past.lr:
+            self._restart(float(block.lr[part.start]), first, float(losses[0]))
         fired = self._third_rise(theta, losses) if self._proof else self._confirmed_growth(losses)
         seen = losses if fired is None else losses[: fired + 1]
-        calm = np.flatnonzero(seen <= self._reference)
-        self._calm = first + int(calm[-1]) if len(calm) else self._calm
-        self._recent = np.append(self._recent, seen)[-_WINDOW - 1 :]
+        calm = np.flatnonzero(seen <= self._past.reference)
+        self._past.calm = first + int(calm[-1]) if len(calm) else self._past.calm
+        self._past.recent = np.append(self._past.recent, seen)[-_WINDOW - 1 :]
         if fired is None:
-            self._last_slope = self._slope(block, part.stop - 1)
+            self._past.last_slope = self._slope(block, part.stop - 1)
             return None
         epoch, growth = first + fired, self._growth(first + fired)
         if not self._proof:
-            return self._growing("trend", epoch, self._calm + 1, growth, self._ahead)
+            return self._growing("trend", epoch, self._past.calm + 1, growth, self._past.ahead)
         # The gradient knows nothing of the part of the loss that stays: it shows the growth to come the soonest.
-        before = self._slope(block, part.start + fired - 1) if fired else self._last_slope
+        before = self._slope(block, part.start + fired - 1) if fired else self._past.last_slope
         after = self._slope(block, part.start + fired)
         ahead = float(np.square(np.linalg.norm(after) / np.linalg.norm(before)))
         return self._growing("rising", epoch, epoch - _RISES + 1, growth, ahead if ahead > 1 else None)
@@ -116,19 +132,19 @@ class Monitor:
         return np.asarray(block.gradient[index] + self._decay * block.parameters[index])
 
     def _restart(self, lr: float, first: int, loss: float) -> None:
-        self._lr, self._streak, self._asked, self._ahead = lr, 0, False, None
+        self._past.lr, self._past.streak, self._past.asked, self._past.ahead = lr, 0, False, None
         # What the last record of the old rate holds is where the new one starts from.
-        self._recent = self._recent[-1:]
-        self._reference = max(self._nothing, float(self._recent[0]) if len(self._recent) else loss)
-        self._calm = first - 1
+        self._past.recent = self._past.recent[-1:]
+        self._past.reference = max(self._nothing, float(self._past.recent[0]) if len(self._past.recent) else loss)
+        self._past.calm = first - 1
 
     def _third_rise(self, theta: FloatArray, losses: FloatArray) -> int | None:
         """Index of the first record that completes a row of rises beyond rounding."""
-        before = self._recent[-1:] if len(self._recent) else losses[:1]
+        before = self._past.recent[-1:] if len(self._past.recent) else losses[:1]
         rises = np.diff(np.append(before, losses)) > self._rounding(theta, losses)
         numbers = np.arange(len(losses))
-        row = numbers - np.maximum.accumulate(np.where(rises, -1 - self._streak, numbers))
-        self._streak = int(row[-1])
+        row = numbers - np.maximum.accumulate(np.where(rises, -1 - self._past.streak, numbers))
+        self._past.streak = int(row[-1])
         return int(np.argmax(row >= _RISES)) if (row >= _RISES).any() else None
 
     def _rounding(self, theta: FloatArray, losses: FloatArray) -> FloatArray:
@@ -146,29 +162,29 @@ class Monitor:
 
     def _confirmed_growth(self, losses: FloatArray) -> int | None:
         """Index of the first record far up, if the error grows for ever at this learning rate."""
-        far = losses > _FAR * self._reference
+        far = losses > _FAR * self._past.reference
         if not far.any():
             return None
-        if not self._asked:
-            optimizer = msgspec.structs.replace(self._experiment.optimizer, lr=self._lr)
+        if not self._past.asked:
+            optimizer = msgspec.structs.replace(self._experiment.optimizer, lr=self._past.lr)
             experiment = msgspec.structs.replace(self._experiment, optimizer=optimizer)
-            self._asked, self._ahead = True, stability.growth(experiment, self._dataset)
-        return None if self._ahead is None else int(np.argmax(far))
+            self._past.asked, self._past.ahead = True, stability.growth(experiment, self._dataset)
+        return None if self._past.ahead is None else int(np.argmax(far))
 
     def _growth(self, epoch: int) -> float | None:
-        """Factor per epoch by which the loss grew up to record ``epoch``, the last in ``_recent``."""
-        window = min(len(self._recent) - 1, epoch - self._calm)
-        if window < 1 or self._recent[-1 - window] == 0:
+        """Factor per epoch by which the loss grew up to record ``epoch``, the last in ``recent``."""
+        window = min(len(self._past.recent) - 1, epoch - self._past.calm)
+        if window < 1 or self._past.recent[-1 - window] == 0:
             return None
-        climb = math.log(self._recent[-1]) - math.log(self._recent[-1 - window])
+        climb = math.log(self._past.recent[-1]) - math.log(self._past.recent[-1 - window])
         growth = math.exp(min(climb / window, 700.0))
         return growth if growth > 1 else None
 
     def _growing(
         self, rule: Literal["rising", "trend"], epoch: int, since: int, measured: float | None, ahead: float | None
     ) -> Verdict:
-        """The verdict on a loss, the last in ``_recent``, that grows by ``measured``, and by ``ahead`` in the end."""
-        now, lasting = float(self._recent[-1]), ahead or measured
+        """The verdict on a loss, the last in ``recent``, that grows by ``measured``, and by ``ahead`` in the end."""
+        now, lasting = float(self._past.recent[-1]), ahead or measured
         advice = self._advice(lasting)
         if lasting is not None and isinstance(self._experiment.model, Linear):
             squares = math.log(now) + math.log(divisor(self._experiment.model, self._dataset.rows))
@@ -183,13 +199,13 @@ class Monitor:
 
     def _non_finite(self, block: Block, index: int) -> Verdict:
         epoch, lr = block.first + index, float(block.lr[index])
-        if lr != self._lr:
+        if lr != self._past.lr:
             self._restart(lr, epoch, math.inf)
         what = "loss" if not np.isfinite(block.loss[index]) else "gradient"
         if epoch == 0:
             message = f"The {what} is not finite before the first step: the numbers are too large for {self._dtype}."
             return Verdict("non-finite", 0, 0, None, f"{message} Scale the columns.")
-        growth, since = self._growth(epoch - 1), self._calm + 1
+        growth, since = self._growth(epoch - 1), self._past.calm + 1
         rise = "" if growth is None else f"the loss grew ×{short(growth)} per epoch, and "
         trouble = f"Diverging since epoch {since:,}: {rise}the {what} left the finite numbers at epoch {epoch:,}."
         return Verdict("non-finite", epoch, since, growth, " ".join((trouble, *self._advice(growth))))
@@ -198,19 +214,25 @@ class Monitor:
         """Sentences: lr against its limit, if known, and what to do."""
         forecast, optimizer = self._forecast, self._experiment.optimizer
         if forecast is not None:
-            over = 0 < forecast.limit < self._lr
-            return [f"{against_limit(forecast, self._lr)}.", remedy(forecast)] if over else [remedy(forecast)]
+            over = 0 < forecast.limit < self._past.lr
+            return [f"{against_limit(forecast, self._past.lr)}.", remedy(forecast)] if over else [remedy(forecast)]
         if isinstance(optimizer, Sgd) and largest_q(optimizer) == 0:
             return ["Try a momentum and a dampening below 1."]
         # With q = lr·λ the loss grows by (1 − q)² per step of plain sgd: this is 1/λ, half of the limit.
         steps = math.ceil(self._dataset.rows / batch_size(self._experiment, self._dataset.rows))
-        smaller = 0.1 * self._lr if growth is None else self._lr / (1 + growth ** (0.5 / steps))
+        smaller = 0.1 * self._past.lr if growth is None else self._past.lr / (1 + growth ** (0.5 / steps))
         curved = growth is None or (isinstance(optimizer, Sgd) and isinstance(self._experiment.model, Linear))
-        advice = f"lr {plain(self._lr)} is too large: try lr {rounded_down(smaller)}."
+        advice = f"lr {plain(self._past.lr)} is too large: try lr {rounded_down(smaller)}."
         sizes = self._feature_sizes[self._feature_sizes > 0]
         if curved and len(sizes) and (sizes.max() > 1.5 or sizes.max() > 10 * sizes.min()):
             advice += " Scaling the columns may help."
         return [advice]
+
+
+def finite(block: Block) -> NDArray[np.bool_]:
+    """Shape (k,): whether loss, parameters and gradient of a record are all finite."""
+    fine = np.isfinite(block.loss) & np.isfinite(block.parameters).all(axis=1)
+    return np.asarray(fine & np.isfinite(block.gradient).all(axis=1))
 
 
 def _stretches(lr: FloatArray) -> Iterator[slice]:

@@ -1,14 +1,19 @@
 """The history of a run: every loss exactly, the parameters as densely as memory allows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.engine.events import Block, FloatArray
+from tui_regress.engine.landmarks import landmarks
 
 _ROOM_FOR_THINNED = 32 * 2**20
 _MOST_SAMPLES = 2**16
+
+Rates = Sequence[tuple[int, float]]
+"""Learning rates: (first record, lr) of each stretch of records with the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +31,82 @@ class Record:
     """Mean squared error for linear models, accuracy in 0…1 for logistic ones."""
     lr: float
     grad_norm: float
+    validation_loss: float | None = None
+    """None where no rows are held out."""
 
 
 class History:
     """All records of one run, for one thread.
 
-    Exact at any length: ``losses`` and ``rates``. Thinned: ``parameters``, ``scores`` and ``grad_norms``, which hold
-    the records whose number is a multiple of ``stride``; the stride doubles whenever they would outgrow their room
-    (32 MiB, and 65,536 samples). In full: the latest record, the last finite one and the best. Every array is a view,
-    good until the next ``append``.
+    Exact at any length: ``losses``, ``validation_losses`` and ``rates``. Thinned: ``parameters``, ``scores`` and
+    ``grad_norms``, which hold the records whose number is a multiple of ``stride``; the stride doubles whenever they
+    would outgrow their room (32 MiB, and 65,536 samples). In full: the latest record, the last finite one and the best.
+    Every array is a view, good until the next ``append``.
     """
 
     def __init__(self) -> None:
         self.clear()
 
+    @classmethod
+    def restored(
+        cls,
+        losses: FloatArray,
+        validation_losses: FloatArray | None,
+        rates: Rates,
+        stride: int,
+        numbers: NDArray[np.int64],
+        sample: Block,
+    ) -> "History":
+        """The history of a run that was kept: ``sample`` holds the records ``numbers``, shape (s,), in full.
+
+        Among them must be the multiples of ``stride``, a power of two, and the records that are to be the latest, the
+        last finite and the best ones. ``losses``, shape (k,), are those of all records, and so ``validation_losses``.
+        """
+        history = cls()
+        if not len(losses):
+            return history
+        history._losses.extend(losses)
+        if validation_losses is not None:
+            history._validation_losses.extend(validation_losses)
+        history.rates = list(rates)
+        history.stride = stride
+        history._make_room(sample.parameters.shape[1], len(losses) - 1)
+        norms = sample.grad_norm
+        history._thin(sample, norms, np.flatnonzero(numbers % history.stride == 0))
+        history._mark(sample, norms, numbers)
+        return history
+
     def clear(self) -> None:
         """Forget everything: the next block must begin with record 0."""
-        self._losses = np.empty(1024)
-        self._count = 0
+        self._losses = _Series()
+        self._validation_losses = _Series()
         self._thinned = np.empty((0, 0))
         self._samples = 0
         self.stride = 1
         """The thinned arrays hold every ``stride``-th record."""
         self.rates: list[tuple[int, float]] = []
-        """Learning rates: (first record, lr) of each stretch of records with the same one."""
+        """See Rates."""
         self.latest: Record | None = None
         self.last_finite: Record | None = None
         """The latest record in which loss, gradient and parameters are all finite."""
         self.best: Record | None = None
         """The finite record with the lowest loss; the first of equals."""
+        self.best_validation: Record | None = None
+        """The finite record with the lowest validation loss; None where no rows are held out."""
 
     def __len__(self) -> int:
         """Number of records."""
-        return self._count
+        return len(self._losses)
 
     @property
     def losses(self) -> FloatArray:
         """Shape (len,): the loss of every record. A read-only view, of what is there now."""
-        view = self._losses[: self._count]
-        view.setflags(write=False)
-        return view
+        return self._losses.view
+
+    @property
+    def validation_losses(self) -> FloatArray:
+        """Shape (len,): the validation loss of every record, or (0,) without rows held out. A view like ``losses``."""
+        return self._validation_losses.view
 
     @property
     def epochs(self) -> NDArray[np.int64]:
@@ -92,67 +133,148 @@ class History:
 
         Raises ValueError if they do not.
         """
-        if block.first != self._count:
-            raise ValueError(f"record {self._count} must come next, not {block.first}")
+        if block.first != len(self):
+            raise ValueError(f"record {len(self)} must come next, not {block.first}")
+        self._losses.extend(block.loss)
+        if block.validation_loss is not None:
+            self._validation_losses.extend(block.validation_loss)
+        self._make_room(block.parameters.shape[1], block.last)
         norms = block.grad_norm
-        self._keep_losses(block.loss)
-        self._thin(block, norms)
-        self._note_rates(block)
-        self.latest = _record(block, norms, len(block.loss) - 1)
-        finite = (
-            np.isfinite(block.loss)
-            & np.isfinite(block.parameters).all(axis=1)
-            & np.isfinite(block.gradient).all(axis=1)
+        self._thin(block, norms, np.arange(-block.first % self.stride, len(block.loss), self.stride))
+        before = self.rates[-1][1] if self.rates else None
+        self.rates += [rate for rate in rates(block) if rate[1] != before or rate[0] != block.first]
+        self._mark(block, norms, np.arange(block.first, block.last + 1))
+
+    def cut(self, last: int) -> None:
+        """Forget the records after ``last``, which come again where a run goes on from an earlier one.
+
+        Where they were the latest, the last finite or the best ones, the thinned records up to ``last`` stand in for
+        them, their gradients unknown: nan.
+        """
+        if last >= len(self) - 1:
+            return
+        self._losses.cut(last + 1)
+        self._validation_losses.cut(last + 1)
+        self.rates = [rate for rate in self.rates if rate[0] <= last]
+        self._samples = last // self.stride + 1
+        if _is_after(last, self.latest):
+            self.latest = self._stand_in(self._samples - 1)
+        rows = np.flatnonzero(np.isfinite(self._thinned[: self._samples]).all(axis=1))
+        rows = rows[np.isfinite(self.losses[self.epochs[rows]])]
+        if _is_after(last, self.last_finite):
+            self.last_finite = self._stand_in(int(rows[-1])) if len(rows) else None
+        if _is_after(last, self.best):
+            self.best = self._lowest(self.losses, rows)
+        if _is_after(last, self.best_validation):
+            self.best_validation = self._lowest(self.validation_losses, rows)
+
+    def _lowest(self, losses: FloatArray, rows: NDArray[np.int64]) -> Record | None:
+        """Of the thinned records in ``rows`` that with the lowest of ``losses``, which are those of all records."""
+        candidates = losses[self.epochs[rows]]
+        rows = rows[np.isfinite(candidates)]
+        return self._stand_in(int(rows[np.argmin(losses[self.epochs[rows]])])) if len(rows) else None
+
+    def _stand_in(self, row: int) -> Record:
+        """The thinned record in ``row``, as far as it is known."""
+        epoch, held = row * self.stride, self.validation_losses
+        score, grad_norm, *_ = self._thinned[row].tolist()
+        parameters = self._thinned[row, 2:].copy()
+        return Record(
+            epoch=epoch,
+            parameters=parameters,
+            gradient=np.full_like(parameters, np.nan),
+            loss=float(self.losses[epoch]),
+            score=score,
+            lr=next(lr for first, lr in reversed(self.rates) if first <= epoch),
+            grad_norm=grad_norm,
+            validation_loss=float(held[epoch]) if len(held) else None,
         )
-        if finite.any():
-            rows = np.flatnonzero(finite)
-            self.last_finite = _record(block, norms, int(rows[-1]))
-            lowest = int(rows[np.argmin(block.loss[rows])])
-            if self.best is None or block.loss[lowest] < self.best.loss:
-                self.best = _record(block, norms, lowest)
 
-    def _keep_losses(self, losses: FloatArray) -> None:
-        end = self._count + len(losses)
-        if end > len(self._losses):
-            grown = np.empty(max(end, 2 * len(self._losses)))
-            grown[: self._count] = self._losses[: self._count]
-            self._losses = grown
-        self._losses[self._count : end] = losses
-        self._count = end
-
-    def _thin(self, block: Block, norms: FloatArray) -> None:
-        columns = block.parameters.shape[1] + 2
+    def _make_room(self, parameters: int, last: int) -> None:
+        """For the thinned records up to ``last``: where they do not fit in, the stride doubles."""
+        columns = parameters + 2
         if self._thinned.shape[1] != columns:
             rows = max(2, min(_MOST_SAMPLES, _ROOM_FOR_THINNED // (8 * columns)))
             self._thinned = np.empty((rows, columns))
-        while block.last // self.stride >= len(self._thinned):
+        while last // self.stride >= len(self._thinned):
             kept = self._thinned[: self._samples : 2].copy()
             self._samples = len(kept)
             self._thinned[: self._samples] = kept
             self.stride *= 2
-        chosen = slice(-block.first % self.stride, None, self.stride)
-        end = block.last // self.stride + 1
-        new = self._thinned[self._samples : end]
+
+    def _thin(self, block: Block, norms: FloatArray, chosen: NDArray[np.int64]) -> None:
+        """Take over the rows ``chosen`` of ``block``."""
+        new = self._thinned[self._samples : self._samples + len(chosen)]
         new[:, 0] = block.score[chosen]
         new[:, 1] = norms[chosen]
         new[:, 2:] = block.parameters[chosen]
-        self._samples = end
+        self._samples += len(chosen)
 
-    def _note_rates(self, block: Block) -> None:
-        before = self.rates[-1][1] if self.rates else None
-        changed = np.flatnonzero(np.diff(block.lr)) + 1
-        starts = changed if block.lr[0] == before else np.concatenate(([0], changed))
-        self.rates += [(block.first + int(start), float(block.lr[start])) for start in starts]
+    def _mark(self, block: Block, norms: FloatArray, numbers: NDArray[np.int64]) -> None:
+        """Note which of the records ``numbers``, the rows of ``block``, are worth keeping in full."""
+        found = landmarks(block)
+        self.latest = _record(block, norms, numbers, found.last)
+        if found.finite is not None:
+            self.last_finite = _record(block, norms, numbers, found.finite)
+        if found.best is not None and (self.best is None or block.loss[found.best] < self.best.loss):
+            self.best = _record(block, norms, numbers, found.best)
+        if found.best_validation is not None:
+            lowest = _record(block, norms, numbers, found.best_validation)
+            held = self.validation_losses
+            if self.best_validation is None or held[lowest.epoch] < held[self.best_validation.epoch]:
+                self.best_validation = lowest
 
 
-def _record(block: Block, norms: FloatArray, row: int) -> Record:
+def rates(block: Block) -> list[tuple[int, float]]:
+    """The learning rates of ``block``, the first of which is that of its first record: see Rates."""
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(block.lr) != 0)))
+    return [(block.first + int(start), float(block.lr[start])) for start in starts]
+
+
+class _Series:
+    """Numbers that come bit by bit, in one array that grows."""
+
+    def __init__(self) -> None:
+        self._values = np.empty(1024)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def cut(self, count: int) -> None:
+        self._count = min(count, self._count)
+
+    def extend(self, values: FloatArray) -> None:
+        end = self._count + len(values)
+        if end > len(self._values):
+            # By a quarter only: doubled, two series of ten million records would take 270 MB.
+            grown = np.empty(max(end, len(self._values) * 5 // 4))
+            grown[: self._count] = self._values[: self._count]
+            self._values = grown
+        self._values[self._count : end] = values
+        self._count = end
+
+    @property
+    def view(self) -> FloatArray:
+        view = self._values[: self._count]
+        view.setflags(write=False)
+        return view
+
+
+def _is_after(last: int, record: Record | None) -> bool:
+    return record is not None and record.epoch > last
+
+
+def _record(block: Block, norms: FloatArray, numbers: NDArray[np.int64], row: int) -> Record:
     # Copies: a view would keep the whole block in memory.
+    held = block.validation_loss
     return Record(
-        epoch=block.first + row,
+        epoch=int(numbers[row]),
         parameters=block.parameters[row].copy(),
         gradient=block.gradient[row].copy(),
         loss=float(block.loss[row]),
         score=float(block.score[row]),
         lr=float(block.lr[row]),
         grad_norm=float(norms[row]),
+        validation_loss=None if held is None else float(held[row]),
     )

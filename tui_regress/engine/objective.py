@@ -17,6 +17,7 @@ from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import newton
 from tui_regress.engine.chunks import chunks, design
 from tui_regress.engine.least_squares import fold, solve
+from tui_regress.engine.minibatches import batch_size
 from tui_regress.experiment import AdamW, Experiment, Linear, Logistic, Model
 from tui_regress.problems import ExperimentError
 
@@ -80,6 +81,18 @@ def predict(model: Model, theta: Floats, X: Floats) -> Floats:
     return z if isinstance(model, Linear) else np.exp(-np.logaddexp(0, -z))
 
 
+def row_losses(model: Model, z: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Each row's squared error or cross-entropy, and its derivative by the logit z, in the shape of z: (…, n)."""
+    if isinstance(model, Linear):
+        residual = z - y
+        return residual * residual, 2 * residual
+    # Through the log-odds of the right class: P − y would round to 0, and log(1 + e^z) − z lose its digits.
+    sign = 2 * y - 1
+    margin = sign * z
+    losses = np.logaddexp(0, -margin)
+    return losses, -sign * np.exp(-margin - losses)
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def sums(model: Model, theta: Floats, X: Floats, y: Floats) -> Sums:
     """Loss, gradient and score summed over the rows of X, shape (n, d), with targets y, shape (n,).
@@ -87,7 +100,7 @@ def sums(model: Model, theta: Floats, X: Floats, y: Floats) -> Sums:
     A logistic row counts as right where P > 1/2 and y = 1, or P ≤ 1/2 and y = 0.
     """
     z = logits(model, theta, X)
-    losses, pull = _row_losses(model, z, y)
+    losses, pull = row_losses(model, z, y)
     gradient = X.T @ pull
     if model.bias:
         gradient = np.append(gradient, pull.sum())
@@ -125,7 +138,7 @@ def sample_gradients(model: Model, theta: FloatArray, X: FloatArray, y: FloatArr
 
     That is its squared error (mse, sse), half of it (half-mse) or its cross-entropy (bce, bce-sum).
     """
-    _, pull = _row_losses(model, logits(model, theta, X), y)
+    _, pull = row_losses(model, logits(model, theta, X), y)
     return pull[:, None] * design(X, model.bias) / (2 if model.loss == "half-mse" else 1)
 
 
@@ -141,6 +154,15 @@ def curvature(model: Model, X: FloatArray) -> FloatArray:
         A = design(X[rows], model.bias)
         gram += A.T @ A
     return gram * ((2.0 if isinstance(model, Linear) else 0.25) / divisor(model, len(X)))
+
+
+def coupled_decay(experiment: Experiment, rows: int) -> float:
+    """Factor of ½|θ|² in the objective whose gradient the optimizer follows, beside the loss over all rows."""
+    if isinstance(experiment.optimizer, AdamW):
+        return 0.0
+    # A summed loss over a minibatch is a share of the whole, while the decay comes in full at each step.
+    steps = math.ceil(rows / batch_size(experiment, rows)) if experiment.model.loss in ("sse", "bce-sum") else 1
+    return experiment.optimizer.weight_decay * steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +195,7 @@ def exact_solution(experiment: Experiment, dataset: Dataset) -> Exact:
     reported in the units of the data.
     """
     model, trained = experiment.model, dataset.trained
-    decay = _coupled_decay(experiment, dataset.rows)
+    decay = coupled_decay(experiment, dataset.rows)
     if max(trained.X.max(), -trained.X.min(), trained.y.max(), -trained.y.min()) > _SQUARABLE:
         return Exact(None, math.nan, _OUT_OF_RANGE)
     if isinstance(model, Linear):
@@ -260,28 +282,6 @@ def _torch_start(features: int, bias: bool, seed: int) -> FloatArray:
     bound = 1 / math.sqrt(features)
     rest = torch.empty(int(bias)).uniform_(-bound, bound, generator=generator)
     return np.append(weight.double().numpy().ravel(), rest.double().numpy())
-
-
-def _row_losses(model: Model, z: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Each row's squared error or cross-entropy, and its derivative by the logit z: shapes (n,) and (n,)."""
-    if isinstance(model, Linear):
-        residual = z - y
-        return residual * residual, 2 * residual
-    # Through the log-odds of the right class: P − y would round to 0, and log(1 + e^z) − z lose its digits.
-    sign = 2 * y - 1
-    margin = sign * z
-    losses = np.logaddexp(0, -margin)
-    return losses, -sign * np.exp(-margin - losses)
-
-
-def _coupled_decay(experiment: Experiment, rows: int) -> float:
-    """Factor of ½|θ|² in the objective whose gradient the optimizer follows, beside the loss over all rows."""
-    if isinstance(experiment.optimizer, AdamW):
-        return 0.0
-    # A summed loss over a minibatch is a share of the whole, while the decay comes in full at each step.
-    batch = experiment.training.batch_size or rows
-    steps = math.ceil(rows / batch) if experiment.model.loss in ("sse", "bce-sum") else 1
-    return experiment.optimizer.weight_decay * steps
 
 
 def _linear_system(model: Model, dataset: Dataset, decay: float) -> Iterator[FloatArray]:

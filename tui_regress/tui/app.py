@@ -18,7 +18,10 @@ from tui_regress.tui.themes import THEMES
 
 
 class LabApp(App[None]):
-    """One main screen over an experiment; with ``model``, a saved one, its parameters are shown."""
+    """One main screen over an experiment; with ``model``, a saved one, its parameters are shown.
+
+    Runs are kept in ``store``, if one is given.
+    """
 
     TITLE = "tui-regress"
     CSS_PATH = "styles.tcss"
@@ -30,6 +33,7 @@ class LabApp(App[None]):
         model: Path | None = None,
         *,
         theme: str = "dark",
+        store: Path | None = None,
         runner: type[Runner] = Runner,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,7 +42,7 @@ class LabApp(App[None]):
             self.register_theme(known)
         self.theme = THEMES[theme].name
         self.session = Session(experiment, clock)
-        self.lab = LabScreen(self.session, runner, model)
+        self.lab = LabScreen(self.session, runner, model, store)
 
     def on_mount(self) -> None:
         """Open the main screen."""
@@ -51,7 +55,7 @@ class LabApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What the style sheet asks of every theme, also of those that are not ours."""
-        return {"muted": "#808b9a"}
+        return {"muted": "#808b9a", "held-out": "#b87aa0"}
 
     async def action_quit(self) -> None:
         """Leave; asks while training, wherever the key was pressed."""

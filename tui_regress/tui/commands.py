@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from tui_regress.experiment import Table
 from tui_regress.tui.session import RunState, Session
 
 
@@ -23,6 +24,8 @@ class Command:
     display: str = ""
     """The key as people write it; default: ``keys``."""
     footer: bool = True
+    footer_key: str = ""
+    """The key in the footer, where one entry stands for two; default: as people write it."""
 
     @property
     def key_display(self) -> str:
@@ -31,7 +34,9 @@ class Command:
 
     def binding(self) -> Binding:
         """For a screen's BINDINGS."""
-        return Binding(self.keys, self.action, self.label, show=self.footer, key_display=self.key_display)
+        return Binding(
+            self.keys, self.action, self.label, show=self.footer, key_display=self.footer_key or self.key_display
+        )
 
 
 COMMANDS = (
@@ -39,6 +44,7 @@ COMMANDS = (
     Command("p", "pause", "pause", "Pause training; start resumes it", "Run"),
     Command("n", "step", "step", "Train one epoch, then pause", "Run"),
     Command("x", "stop", "stop", "Stop training and keep what there is", "Run"),
+    Command("c", "continue", "continue", "Go on with a run that was stopped, as if it had never been", "Run"),
     Command("r", "reset", "reset", "Back to the same first parameters and the same data", "Run"),
     Command("d", "new_data", "new data", "Draw new data with the next seed", "Run"),
     Command(
@@ -61,7 +67,15 @@ COMMANDS = (
         "z", "standardise", "standardise", "After an explosion: again on standardised columns", "Recover", footer=False
     ),
     Command("k", "keep", "keep", "After an explosion: keep what there is", "Recover", footer=False),
-    Command("minus", "lower_lr", "lr", "Lower the learning rate one rung, also while training", "Learning rate", "-"),
+    Command(
+        "minus",
+        "lower_lr",
+        "lr",
+        "Lower the learning rate one rung, also while training",
+        "Learning rate",
+        "-",
+        footer=False,
+    ),
     Command(
         "plus,equals_sign",
         "raise_lr",
@@ -69,10 +83,13 @@ COMMANDS = (
         "Raise the learning rate one rung, also while training",
         "Learning rate",
         "+",
+        footer_key="- +",
     ),
     Command("o", "open", "open", "Open an experiment, a table or a saved model", "Files"),
+    Command("h", "runs", "runs", "Runs of the past: open, compare, continue, run again", "Files"),
+    Command("v", "columns", "columns", "Choose the target and the features of the table", "Files"),
     Command("ctrl+s", "save", "save", "Save the model, with its experiment beside it", "Files", "^s", footer=False),
-    Command("y", "toggle_log", "log", "Loss on a logarithmic or a linear axis", "View"),
+    Command("y", "toggle_log", "log", "Loss on a logarithmic or a linear axis", "View", footer=False),
     Command("f", "toggle_recent", "recent", "The full history of the loss, or its latest part", "View", footer=False),
     Command(
         "l", "toggle_predicted", "predicted", "The loss that theory predicts, as a dotted line", "View", footer=False
@@ -91,6 +108,9 @@ COMMANDS = (
     Command("4", "view('parameters')", "parameters", "To the parameters and predictions", "View", footer=False),
     Command(
         "5", "view('stability')", "stability", "To the forecast: what this learning rate will do", "View", footer=False
+    ),
+    Command(
+        "6", "view('code')", "code", "To the run as code: a Python file, as the settings make it", "View", footer=False
     ),
     Command("t", "toggle_theme", "theme", "Light or dark", "View", footer=False),
     Command(
@@ -122,6 +142,10 @@ def possible(action: str, session: Session) -> bool | None:
             return session.state.active and session.state is not RunState.STOPPING
         case "reset":
             return bool(len(session.history)) or session.state.active or session.state is RunState.FAILED
+        case "continue":
+            return session.can_continue
+        case "columns":
+            return isinstance(session.experiment.data, Table) and not session.state.active
         case "new_data":
             return session.can_draw_new_data and not session.state.active
         case "save":
@@ -136,6 +160,6 @@ def possible(action: str, session: Session) -> bool | None:
             return session.choosing
         case "explain":
             return session.forecast is not None
-        case "open":
+        case "open" | "runs":
             return not session.state.active
     return True

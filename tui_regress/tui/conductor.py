@@ -1,7 +1,8 @@
 """Between the screen and the threads: what a person asks for, what the threads answer. Knows no widget."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,11 @@ from tui_regress.engine.events import Recovered, Resume
 from tui_regress.engine.stability import readable, safe_lr
 from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
-from tui_regress.tui.runner import Runner
+from tui_regress.tui.runner import Kept, Runner
 from tui_regress.tui.session import RunState, Session
+
+if TYPE_CHECKING:
+    from tui_regress.runs.kept import KeptRun
 
 
 class Conductor:
@@ -23,7 +27,7 @@ class Conductor:
         self._runner = runner
         self._control = Control()
         self._start_when_ready: str | None = None
-        """"run" or "step", while a start waits for the data."""
+        """"run", "step" or "continue", while a start waits for the data."""
         self._when_ended: Callable[[], None] | None = None
         """What was asked for while the run was stopping."""
 
@@ -44,6 +48,13 @@ class Conductor:
             self._when_ended = self.start
         elif self.session.can_start:
             self._begin("run")
+
+    def continue_(self) -> None:
+        """Go on with a run that was stopped, as if it had never been."""
+        if self.session.can_continue:
+            self.session.continue_()
+            self._start_when_ready = "continue"
+            self._train_or_prepare()
 
     def pause(self) -> None:
         """Pause before the next epoch."""
@@ -83,6 +94,13 @@ class Conductor:
         self.session.open(experiment, parameters)
         self.prepare()
 
+    def open_kept(self, kept: "KeptRun", checkpoint: Path | None) -> None:
+        """A run of the past, as it ended; ``checkpoint`` is the file from which it could go on."""
+        self.stop()
+        self._when_ended = None
+        self.session.open_kept(kept, checkpoint)
+        self.prepare()
+
     def retry(self) -> None:
         """After an explosion: from the start, at the fastest learning rate."""
         if self.session.can_start and (lr := self.session.fastest) is not None:
@@ -99,7 +117,8 @@ class Conductor:
         session.go_on(Recovered(latest.epoch, best.epoch, lr, f"Back to epoch {best.epoch:,}, and on with lr {lr:g}."))
         self._control = Control()
         resume = Resume(latest.epoch, best.parameters)
-        self._runner.train(session.run_id, session.recorded, session.dataset, self._control, resume)
+        kept = None if session.kept_id is None else Kept(session.kept_id, session.recoveries[-1])
+        self._runner.train(session.run_id, session.recorded, session.dataset, self._control, resume, kept)
         self.prepare()
 
     def standardise(self) -> None:
@@ -140,6 +159,13 @@ class Conductor:
             self._runner.prepare(session.ask(), session.experiment, session.dataset)
 
     # -- what the threads answer: each returns whether it was news, not the echo of something given up
+
+    def loading(self, message: messages.Loading) -> bool:
+        """How far the data are."""
+        if message.request != self.session.request or self.session.dataset is not None:
+            return False
+        self.session.loading = message.stage, message.share
+        return True
 
     def prepared(self, message: messages.Prepared) -> bool:
         """The data are here."""
@@ -191,6 +217,38 @@ class Conductor:
         self.session.append(message.block)
         return True
 
+    def model_measured(self, message: messages.ModelMeasured) -> bool:
+        """How good the model is."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.measured = message.measured
+        return True
+
+    def checkpoint_reached(self, message: messages.CheckpointReached) -> bool:
+        """From where the run can be continued."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.checkpoint = message.checkpoint
+        return True
+
+    def run_continued(self, message: messages.RunContinued) -> bool:
+        """Records after the checkpoint will come again."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.history.cut(message.epoch)
+        return True
+
+    def run_kept(self, message: messages.RunKept) -> bool:
+        """The store's number of the run."""
+        if message.run_id != self.session.run_id:
+            return False
+        self.session.kept_id = message.kept_id
+        return True
+
+    def run_noted(self, message: messages.RunNoted) -> bool:
+        """A sentence to read."""
+        return message.run_id == self.session.run_id
+
     def divergence_found(self, message: messages.DivergenceFound) -> bool:
         """The monitor has a verdict."""
         if message.run_id != self.session.run_id:
@@ -220,6 +278,9 @@ class Conductor:
             return
         self.session.begin()
         self._start_when_ready = how
+        self._train_or_prepare()
+
+    def _train_or_prepare(self) -> None:
         if self.session.dataset is not None:
             self._train()
         else:
@@ -231,5 +292,8 @@ class Conductor:
         self._control = Control()
         if self._start_when_ready == "step":
             self._control.step()
+        resume, kept = None, None
+        if self._start_when_ready == "continue":
+            resume, kept = session.checkpoint, None if session.kept_id is None else Kept(session.kept_id)
         self._start_when_ready = None
-        self._runner.train(session.run_id, session.experiment, session.dataset, self._control)
+        self._runner.train(session.run_id, session.experiment, session.dataset, self._control, resume, kept)

@@ -8,13 +8,28 @@ from textual.message import Message
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.engine.events import Block, Ended, Recovered, Started, Verdict
+from tui_regress.engine.events import Block, Checkpoint, Ended, Measured, Recovered, Started, Verdict
 from tui_regress.engine.objective import Exact
 from tui_regress.engine.stability import Forecast
 
 
+class Told(Message):
+    """Said by the threads that prepare and train."""
+
+
 @dataclass
-class Prepared(Message):
+class Loading(Told):
+    """The data are on their way."""
+
+    request: int
+    stage: str
+    """What is being done."""
+    share: float | None
+    """How much of it is done, 0…1, where that is known."""
+
+
+@dataclass
+class Prepared(Told):
     """The data of an experiment are here: training can start."""
 
     request: int
@@ -25,7 +40,7 @@ class Prepared(Message):
 
 
 @dataclass
-class Solved(Message):
+class Solved(Told):
     """The exact solution is known; comes after Prepared, for large logistic problems long after."""
 
     request: int
@@ -33,7 +48,7 @@ class Solved(Message):
 
 
 @dataclass
-class Forecasted(Message):
+class Forecasted(Told):
     """What training will do, known before it does it; comes after Prepared."""
 
     request: int
@@ -43,7 +58,7 @@ class Forecasted(Message):
 
 
 @dataclass
-class PreparationFailed(Message):
+class PreparationFailed(Told):
     """The experiment cannot run as it stands."""
 
     request: int
@@ -61,7 +76,7 @@ class DevicesFound(Message):
 
 
 @dataclass
-class RunStarted(Message):
+class RunStarted(Told):
     """Training is about to deliver record 0."""
 
     run_id: int
@@ -69,7 +84,7 @@ class RunStarted(Message):
 
 
 @dataclass
-class EpochsCompleted(Message):
+class EpochsCompleted(Told):
     """A block of consecutive records."""
 
     run_id: int
@@ -77,7 +92,47 @@ class EpochsCompleted(Message):
 
 
 @dataclass
-class DivergenceFound(Message):
+class ModelMeasured(Told):
+    """How good the model is."""
+
+    run_id: int
+    measured: Measured
+
+
+@dataclass
+class CheckpointReached(Told):
+    """From here the run can be continued."""
+
+    run_id: int
+    checkpoint: Checkpoint
+
+
+@dataclass
+class RunContinued(Told):
+    """A run goes on from its checkpoint: records after it, where there are any, come again."""
+
+    run_id: int
+    epoch: int
+
+
+@dataclass
+class RunKept(Told):
+    """The store has a place for the run."""
+
+    run_id: int
+    kept_id: int
+
+
+@dataclass
+class RunNoted(Message):
+    """A sentence a person should read; training goes on."""
+
+    run_id: int
+    sentence: str
+
+
+@dataclass
+class DivergenceFound(Told):
     """The monitor has a verdict."""
 
     run_id: int
@@ -85,7 +140,7 @@ class DivergenceFound(Message):
 
 
 @dataclass
-class RunRecovered(Message):
+class RunRecovered(Told):
     """After a verdict the run goes on, from an earlier record."""
 
     run_id: int
@@ -93,7 +148,7 @@ class RunRecovered(Message):
 
 
 @dataclass
-class RunEnded(Message):
+class RunEnded(Told):
     """The training thread's last word, whatever happened: sent exactly once per run."""
 
     run_id: int

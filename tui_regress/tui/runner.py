@@ -2,8 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,7 +16,18 @@ from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine import stability
 from tui_regress.engine.control import Control
-from tui_regress.engine.events import Block, Ended, Recovered, Resume, Started, Verdict
+from tui_regress.engine.events import (
+    Block,
+    Checkpoint,
+    Ended,
+    Event,
+    Measured,
+    Noted,
+    Recovered,
+    Resume,
+    Started,
+    Verdict,
+)
 from tui_regress.engine.objective import Exact, check_fit, exact_solution, starting_point
 from tui_regress.experiment import Experiment, Linear, Training
 from tui_regress.problems import ExperimentError, describe
@@ -26,11 +39,25 @@ PREDICTED = 100_000
 """Records whose loss is predicted at most."""
 
 
-class Runner:
-    """Prepares and trains in threads of its own; ``post`` must be safe to call from any thread."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run that the store has, and that goes on."""
 
-    def __init__(self, post: Callable[[Message], object]) -> None:
+    run_id: int
+    """The store's number of it."""
+    recovered: Recovered | None = None
+    """How it goes on after an explosion, where a person has said so."""
+
+
+class Runner:
+    """Prepares and trains in threads of its own; ``post`` must be safe to call from any thread.
+
+    Runs are kept in ``store``, if there is one.
+    """
+
+    def __init__(self, post: Callable[[Message], object], store: Path | None = None) -> None:
         self._post = post
+        self.store = store
         self._training: threading.Thread | None = None
         self._control: Control | None = None
         self._preparing: threading.Thread | None = None
@@ -54,9 +81,15 @@ class Runner:
             self._preparing = self._spawn("prepare", self._prepare_latest)
 
     def train(
-        self, run_id: int, experiment: Experiment, dataset: Dataset, control: Control, resume: Resume | None = None
+        self,
+        run_id: int,
+        experiment: Experiment,
+        dataset: Dataset,
+        control: Control,
+        resume: Resume | Checkpoint | Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        """Train, from the start or from where ``resume`` says.
+        """Train, from the start or from where ``resume`` says: parameters, a checkpoint, or the file of one.
 
         Answers with RunStarted, EpochsCompleted …, and always, last, RunEnded.
         """
@@ -64,7 +97,7 @@ class Runner:
             self._control.stop()
         self._control = control
         self._training = self._spawn(
-            "training", self._train, self._training, run_id, experiment, dataset, control, resume
+            "training", self._train, self._training, run_id, experiment, dataset, control, resume, kept
         )
 
     def close(self, timeout: float) -> None:
@@ -95,7 +128,7 @@ class Runner:
 
     def _prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:
         try:
-            dataset = dataset or load_dataset(experiment)
+            dataset = dataset or load_dataset(experiment, partial(self._tell_progress, request))
             check_fit(experiment, dataset)
             start, trained = starting_point(experiment, dataset), dataset.trained
             self._post(messages.Prepared(request, dataset, dataset.to_original(start)))
@@ -119,7 +152,8 @@ class Runner:
         experiment: Experiment,
         dataset: Dataset,
         control: Control,
-        resume: Resume | None,
+        resume: Resume | Checkpoint | Path | None,
+        kept: Kept | None,
     ) -> None:
         # An earlier run, stopped, may still be at its last step: two never train side by side.
         if before is not None:
@@ -128,17 +162,30 @@ class Runner:
         failure = ""
         try:
             from tui_regress.engine import training
+            from tui_regress.engine.checkpoints import load_checkpoint
 
-            for event in training.run(experiment, dataset, control, resume=resume):
+            if isinstance(resume, Path):
+                resume = load_checkpoint(resume)
+            if isinstance(resume, Checkpoint):
+                self._post(messages.RunContinued(run_id, resume.epoch))
+            events: Iterator[Event] = training.run(experiment, dataset, control, resume=resume)
+            events = self._telling_checkpoints(events, run_id)
+            if self.store is not None:
+                events = self._recorded(events, run_id, experiment, dataset, kept)
+            for event in events:
                 match event:
                     case Started():
                         self._post(messages.RunStarted(run_id, event))
                     case Block():
                         self._post(messages.EpochsCompleted(run_id, event))
+                    case Measured():
+                        self._post(messages.ModelMeasured(run_id, event))
                     case Verdict():
                         self._post(messages.DivergenceFound(run_id, event))
                     case Recovered():
                         self._post(messages.RunRecovered(run_id, event))
+                    case Noted():
+                        self._post(messages.RunNoted(run_id, event.message))
                     case Ended():
                         ended = event
         except Exception as error:
@@ -146,6 +193,35 @@ class Runner:
             failure = describe(error)
         finally:
             self._post(messages.RunEnded(run_id, ended, failure))
+
+    def _telling_checkpoints(self, events: Iterator[Event], run_id: int) -> Iterator[Event]:
+        """Pass ``events`` on; the store, if there is one, keeps the checkpoints for itself."""
+        for event in events:
+            if isinstance(event, Checkpoint):
+                self._post(messages.CheckpointReached(run_id, event))
+            yield event
+
+    def _recorded(
+        self, events: Iterator[Event], run_id: int, experiment: Experiment, dataset: Dataset, kept: Kept | None
+    ) -> Iterator[Event]:
+        from tui_regress.runs.recorder import recorded
+
+        def tell_number(kept_id: int) -> None:
+            self._post(messages.RunKept(run_id, kept_id))
+
+        assert self.store is not None, "asked before"  # noqa: S101 - for the type checker
+        return recorded(
+            events,
+            self.store,
+            experiment,
+            dataset,
+            run_id=None if kept is None else kept.run_id,
+            recovered=None if kept is None else kept.recovered,
+            on_run=tell_number,
+        )
+
+    def _tell_progress(self, request: int, stage: str, share: float | None) -> None:
+        self._post(messages.Loading(request, stage, share))
 
 
 @lru_cache(maxsize=1)

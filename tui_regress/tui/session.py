@@ -4,18 +4,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset
-from tui_regress.engine.events import Block, Ended, Recovered, Started, Verdict
+from tui_regress.engine.events import Block, Checkpoint, Ended, Measured, Recovered, Started, Verdict
 from tui_regress.engine.history import History
 from tui_regress.engine.objective import Exact, parameter_names, predict
 from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, LinearData, LogisticData, override
 from tui_regress.tui.draft import Draft
+
+if TYPE_CHECKING:
+    from tui_regress.runs.kept import KeptRun, Summary
 
 LADDER = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Learning rates the ``-`` and ``+`` keys step through."""
@@ -81,11 +85,20 @@ class Session:
         self.verdict: Verdict | None = None
         self.ended: Ended | None = None
         self.failure = ""
+        self.interruption: tuple[str, str] | None = None
+        """Heading and sentence of a run of the past that has no end."""
         self.recoveries: list[Recovered] = []
         self.choosing = False
         """The run has exploded, and nobody has said yet what to do."""
         self.ran: Experiment | None = None
         """What the records come from: the experiment as it was at the start, at the learning rate of now."""
+        self.measured: Measured | None = None
+        self.checkpoint: Checkpoint | Path | None = None
+        """From where the run can be continued: that place, or the file that holds it."""
+        self.kept_id: int | None = None
+        """The store's number of the run."""
+        self.loading: tuple[str, float | None] | None = None
+        """While the data are on their way: what is being done, and how much of it, where that is known."""
         self.obstacle: tuple[str, str] | None = None
         """Setting ("" for none) and sentence: why the data could not be prepared."""
         self._clock = clock
@@ -111,6 +124,22 @@ class Session:
         self.reset()
         self.loaded = parameters
 
+    def open_kept(self, kept: "KeptRun", checkpoint: Path | None) -> None:
+        """A run of the past: its experiment, records and results. ``checkpoint`` is the file to continue it from."""
+        summary = kept.summary
+        self.open(summary.experiment)
+        self.ran = summary.experiment
+        self.history = kept.history()
+        self.kept_id, self.checkpoint, self.verdict = summary.run_id, checkpoint, kept.verdict
+        self.recoveries = list(kept.recoveries)
+        self.measured = kept.measured
+        self.ended, self.failure = kept.ended, summary.reason if summary.status == "failed" else ""
+        if summary.status in ("running", "interrupted"):
+            self.state = RunState.STOPPED
+            self.interruption = _interruption(summary, resumable=checkpoint is not None)
+        else:
+            self.state = RunState[summary.status.upper()]
+
     def edit(self, changes: Mapping[str, Any]) -> bool:
         """Apply settings; what is wrong waits, named in ``problems``. Returns whether the experiment changed.
 
@@ -124,7 +153,7 @@ class Session:
         if _source(after) != _source(before):
             self.forget_data()
         if not self.state.active:
-            if (after.data, after.model, after.training.seed) != (before.data, before.model, before.training.seed):
+            if _beginning(after) != _beginning(before):
                 self.reset()
         elif self.ran is not None:
             self.ran = override(self.ran, {"optimizer.lr": after.optimizer.lr})
@@ -163,7 +192,7 @@ class Session:
     def forget_data(self) -> None:
         """What was prepared no longer fits, nor does what is still on its way."""
         self.request += 1
-        self.obstacle = None
+        self.obstacle = self.loading = None
         self.dataset = None
         self.exact = None
         self.initial = None
@@ -173,12 +202,12 @@ class Session:
     def ask(self) -> int:
         """A new request for preparation; answers to earlier ones are stale from now on."""
         self.request += 1
-        self.obstacle = None
+        self.obstacle = self.loading = None
         return self.request
 
     def prepared(self, dataset: Dataset, initial: NDArray[np.float64]) -> None:
         """The data that the latest request asked for, and where training starts."""
-        self.dataset, self.initial = dataset, initial
+        self.dataset, self.initial, self.loading = dataset, initial, None
 
     # -- the run
 
@@ -200,6 +229,7 @@ class Session:
         self.state = RunState.IDLE
         self.history = History()
         self.started = self.verdict = self.ended = self.loaded = self.ran = None
+        self.measured = self.checkpoint = self.kept_id = self.interruption = None
         self.failure = ""
         self.recoveries = []
         self.choosing = False
@@ -213,11 +243,26 @@ class Session:
         self.edit({"optimizer.lr": event.lr})
 
     def go_on(self, event: Recovered) -> None:
+        """A run that has ended goes on from an earlier record, its records kept."""
+        self.continue_()
+        self.recovered(event)
+
+    def continue_(self) -> None:
         """A run that has ended goes on, its records kept."""
-        self.ended = None
+        self.ended = self.interruption = None
         self.choosing = False
         self.state = RunState.LOADING
-        self.recovered(event)
+
+    @property
+    def can_continue(self) -> bool:
+        """The run was stopped, there are epochs left, and its settings are still those of the screen."""
+        stopped = self.state is RunState.STOPPED and not self.problems
+        return stopped and self.checkpoint is not None and self.is_as_it_ran
+
+    @property
+    def is_as_it_ran(self) -> bool:
+        """The settings on the screen are those the records come from."""
+        return self.ran is not None and _substance(self.ran) == _substance(self.experiment)
 
     @property
     def fastest(self) -> float | None:
@@ -272,7 +317,12 @@ class Session:
 
     @property
     def parameters(self) -> NDArray[np.float64] | None:
-        """Shape (p,): the last finite ones of the run, else those of an opened model; None before both."""
+        """Shape (p,): what the run has given, else those of an opened model; None before both.
+
+        The last finite ones; after early stopping the best ones on validation.
+        """
+        if self.ended is not None and self.history.latest is not None:
+            return self.ended.parameters
         return self.history.last_finite.parameters if self.history.last_finite else self.loaded
 
     @property
@@ -296,6 +346,26 @@ class Session:
         )
 
 
+def _interruption(summary: "Summary", *, resumable: bool) -> tuple[str, str]:
+    reached = f"{summary.epoch:,} of {summary.epochs:,} epochs"
+    if summary.status == "running":
+        return "Still training.", f"Another process is at it; here it stands as it was read, at {reached}."
+    goes_on = "c goes on from its checkpoint." if resumable else "There is no checkpoint to go on from."
+    return "Interrupted.", f"The process that trained it ended at {reached}. {goes_on}"
+
+
+def _beginning(experiment: Experiment) -> tuple[object, ...]:
+    """What record 0 depends on."""
+    return _source(experiment), experiment.model, experiment.training.seed
+
+
+def _substance(experiment: Experiment) -> tuple[object, ...]:
+    """What the numbers of a run depend on: all but the story told of it, and the points to predict at."""
+    return experiment.data, experiment.model, experiment.optimizer, experiment.training, experiment.device
+
+
 def _source(experiment: Experiment) -> tuple[object, ...]:
     """What the dataset depends on."""
-    return experiment.data, type(experiment.model), experiment.model.bias
+    share = experiment.training.validation
+    held_out = (share, experiment.training.seed) if share else None
+    return experiment.data, type(experiment.model), experiment.model.bias, held_out

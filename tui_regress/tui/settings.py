@@ -56,7 +56,7 @@ def data_settings(experiment: Experiment) -> list[Setting]:
             fields = [_X, *scope[data.x], *weights, _NOISE, _NOISE_SCALE]
             fields += [_SEED, _STANDARDIZE] if data.x == "range" else [_STANDARDIZE]
         case Table():
-            fields = [_STANDARDIZE, _PATH, _TARGET, _FEATURES]
+            fields = [_STANDARDIZE, _PATH, _TARGET, _MISSING, _FEATURES, _DROP]
     return [_SOURCE, *fields]
 
 
@@ -92,6 +92,20 @@ def model_settings(experiment: Experiment) -> list[Setting]:
         Setting("training.batch_size", "Batch", "integer", "Rows per step; full or 0: all of them", zero="full"),
         Setting("training.shuffle", "Shuffle", "switch", "A new order of the rows each epoch"),
         Setting("training.seed", "Seed", "integer", "Of the first parameters and the order of the rows"),
+        Setting(
+            "training.validation",
+            "Held out",
+            "number",
+            "Share of the rows kept for validation, such as 0.2",
+            zero="none",
+        ),
+        Setting(
+            "training.patience",
+            "Patience",
+            "integer",
+            "Early stopping: epochs without a lower validation loss before the run ends",
+            zero="off",
+        ),
         Setting("training.gradient", "Gradient", "choice", "How it is computed", _choices(Training, "gradient")),
         Setting(
             "training.on_divergence",
@@ -99,6 +113,13 @@ def model_settings(experiment: Experiment) -> list[Setting]:
             "choice",
             "What to do when the loss explodes",
             _choices(Training, "on_divergence"),
+        ),
+        Setting(
+            "training.tolerance",
+            "Tolerance",
+            "number",
+            "Converged where the norm of the gradient is no larger",
+            zero="off",
         ),
     ]
     return fields
@@ -189,7 +210,11 @@ _NOISE_SCALE = Setting("data.noise_scale", "Scale", "number", "How strong the no
 _SEED = Setting("data.seed", "Seed", "integer", "Of the random numbers; d takes the next")
 _STANDARDIZE = Setting("data.standardize", "Scaled", "switch", "Train on columns of mean 0 and variance 1")
 _PATH = Setting("data.path", "File", "text", "CSV, TSV or Parquet", wide=True)
-_TARGET = Setting("data.target", "Target", "text", "The column to predict", wide=True)
-_FEATURES = Setting(
-    "data.features", "Features", "texts", "Columns to predict from", placeholder="all numeric", wide=True
+_TARGET = Setting("data.target", "Target", "text", "The column to predict")
+_MISSING = Setting(
+    "data.missing", "Missing", "choice", "Drop the row, or fill in the column's mean", _choices(Table, "missing")
 )
+_FEATURES = Setting(
+    "data.features", "Features", "texts", "Columns to predict from", placeholder="all that can be", wide=True
+)
+_DROP = Setting("data.drop", "Left out", "texts", "Columns to leave alone", wide=True)

@@ -28,4 +28,8 @@ def summary(session: Session) -> str:
         if prediction.after is not None:
             at = ", ".join(f"{value:g}" for value in prediction.x)
             lines.append(f"  prediction at {at}: {number(prediction.before)} before, {number(prediction.after)} after")
+    if session.kept_id is not None:
+        goes_on = state is RunState.STOPPED
+        how = f"`tui-regress runs {'resume' if goes_on else 'show'} {session.kept_id}`"
+        lines.append(f"  kept as run {session.kept_id}; {how}{' goes on' if goes_on else ''}")
     return "\n".join(lines)

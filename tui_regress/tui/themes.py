@@ -22,6 +22,7 @@ DARK = Theme(
         "border": "#56b4e9",
         "border-blurred": "#2c3543",
         "muted": "#8391a5",
+        "held-out": "#d89ac0",
         "footer-background": "#181d25",
         "footer-key-foreground": "#56b4e9",
         "footer-description-foreground": "#a9b4c4",
@@ -54,6 +55,7 @@ LIGHT = Theme(
         "border": "#0067a3",
         "border-blurred": "#ccd2d9",
         "muted": "#5f6b7a",
+        "held-out": "#95376f",
         "footer-background": "#f1f2f3",
         "footer-key-foreground": "#0067a3",
         "footer-description-foreground": "#3c4757",
@@ -68,6 +70,21 @@ LIGHT = Theme(
         "scrollbar-background-hover": "#fbfbfa",
     },
 )
+
+STATUS_INKS = {
+    "idle": "muted",
+    "loading": "warning",
+    "running": "accent",
+    "paused": "warning",
+    "stopping": "warning",
+    "stopped": "warning",
+    "interrupted": "warning",
+    "completed": "success",
+    "converged": "success",
+    "diverged": "error",
+    "failed": "error",
+}
+"""The colour, by its name in the theme, of each word for where a run stands."""
 
 THEMES = {"dark": DARK, "light": LIGHT}
 
@@ -84,6 +101,7 @@ def palette(app: App[object]) -> Palette:
     return Palette(
         line=colours["accent"],
         reference=colours["warning"],
+        held_out=colours["held-out"],
         points=colours["foreground"],
         mark=colours["error"],
         text=colours["muted"],

@@ -6,7 +6,13 @@ from rich.text import Text
 from tui_regress.tui.charts import Palette
 
 PALETTE = Palette(
-    line="#0000ff", reference="#ffaa00", points="#ffffff", mark="#ff0000", text="#888888", muted="#444444"
+    line="#0000ff",
+    reference="#ffaa00",
+    held_out="#ff00ff",
+    points="#ffffff",
+    mark="#ff0000",
+    text="#888888",
+    muted="#444444",
 )
 
 _BITS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -234,8 +236,8 @@ def test_data_current_and_exact_line_differ_without_colour() -> None:
 
 
 def test_the_head_line_names_target_and_what_is_drawn() -> None:
-    assert rows(fit(EXACT))[0].split() == ["score", "•", "data", "⠒⠒", "model", "⠂⠂", "exact"]
-    assert rows(fit(None))[0].split() == ["score", "•", "data", "⠂⠂", "exact"]
+    assert rows(fit(EXACT))[0].split() == ["score", "⠒⠒", "model", "⠂⠂", "exact", "•", "data"]
+    assert rows(fit(None))[0].split() == ["score", "⠂⠂", "exact", "•", "data"]
 
 
 def test_an_exploding_line_leaves_at_the_border_instead_of_running_along_it() -> None:
@@ -322,3 +324,38 @@ def test_a_long_message_is_wrapped_at_words() -> None:
         "start",
         "training",
     ]
+
+
+def test_the_validation_loss_is_a_dashed_line_of_its_own_within_the_axes() -> None:
+    falling = np.exp(-np.arange(1000) / 100)
+    chart = loss_chart(falling, 0, 80, 14, PALETTE, log=True, validation=10 * falling)
+
+    training, held_out = dots(chart, PALETTE.line), dots(chart, PALETTE.held_out)
+    assert max(x for x, _ in held_out) > 140
+    assert sum(y for _, y in held_out) / len(held_out) < sum(y for _, y in training) / len(training)
+    columns = sorted({x for x, _ in held_out})
+    assert any(later - earlier > 2 for earlier, later in pairwise(columns))
+    assert "training" in rows(chart)[0]
+    assert "validation" in rows(chart)[0]
+
+
+def test_a_validation_loss_that_is_not_finite_leaves_the_chart_standing() -> None:
+    losses = np.ones(100)
+    chart = loss_chart(losses, 0, 80, 14, PALETTE, log=True, validation=np.where(np.arange(100) < 50, 2.0, np.inf))
+
+    assert max(x for x, y in dots(chart, PALETTE.held_out) if y >= HEAD) < 100
+
+
+def test_rows_held_out_are_circles_among_the_points() -> None:
+    chart = fit_chart(X, 2 * X, EXACT, EXACT, 60, 12, PALETTE, held_out=(np.array([3.0, 9.0]), np.array([2.0, 18.0])))
+
+    assert list(cells(chart, PALETTE.held_out).values()).count("◦") == 3  # two points and the legend
+    assert "valid." in rows(chart)[0]
+    predicted = predicted_chart(X, X, 60, 12, PALETTE, held_out=(X[:2], X[:2] + 0.5))
+    assert list(cells(predicted, PALETTE.held_out).values()).count("◦") == 3
+
+
+def test_rows_held_out_beyond_the_chart_are_arrows_too() -> None:
+    chart = predicted_chart(X, X, 60, 12, PALETTE, held_out=(X[:1], np.array([50.0])))
+
+    assert "▲" in cells(chart, PALETTE.mark).values()

@@ -73,5 +73,8 @@ class Analytic(in_torch.TorchDescent[State]):
         right = torch.where(y > 0, z > 0, z <= 0).sum(dtype=self._dtype)
         return X.T @ (-y * torch.sigmoid(-margin)), loss, right
 
+    def _evaluated(self, state: State, values: Tensor) -> None:
+        state.values.copy_(values)
+
     def _values(self, state: State) -> Tensor:
         return state.values.clone()

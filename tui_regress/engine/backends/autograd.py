@@ -99,6 +99,13 @@ class Autograd(in_torch.TorchDescent[State]):
         else:
             state.score = sum(right[1:], right[0]) / self.rows
 
+    def _evaluated(self, state: State, values: Tensor) -> None:
+        p, d = self.features + self.model.bias, self.features
+        state.module.weight.grad = values[None, p : p + d].clone()
+        if self.model.bias:
+            state.module.bias.grad = values[p + d : 2 * p].clone()
+        state.loss, state.score = values[-2], values[-1]
+
     def _values(self, state: State) -> Tensor:
         gradient = [parameter.grad.flatten() for parameter in state.parameters if parameter.grad is not None]
         parameters = [parameter.detach().flatten() for parameter in state.parameters]

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.chunks import CHUNK
 from tui_regress.engine.control import Stop
-from tui_regress.engine.events import Block
+from tui_regress.engine.events import Block, Plain
 from tui_regress.engine.minibatches import batch_size
-from tui_regress.engine.objective import initial_parameters
+from tui_regress.engine.objective import Floats, initial_parameters
 from tui_regress.experiment import Experiment
 
 Breathe = Callable[[], None]
@@ -56,6 +56,12 @@ class Backend(Protocol[S]):
 
         Every start of the same backend at the same place leads to the same numbers.
         """
+
+    def freeze(self, state: S) -> dict[str, Plain]:
+        """All of ``state`` in numbers that no longer change with it; not in the middle of an epoch."""
+
+    def thaw(self, frozen: dict[str, Any]) -> S:
+        """The state that :meth:`freeze` was given, or its double: what follows is the same, to the bit."""
 
     def record(self, state: S) -> Block:
         """The record of ``state`` as it is: a block of one."""
@@ -105,6 +111,18 @@ class Descent(ABC, Generic[S, A]):
         """A copy of parameters, gradient, loss and score of ``state``: shape (2p + 2,)."""
 
     @abstractmethod
+    def _gathered(self, state: S) -> Plain:
+        """What the optimizer has gathered of the gradients so far."""
+
+    @abstractmethod
+    def _refill(self, state: S, values: Floats, gathered: Any) -> None:
+        """Put gradient, loss and score of ``values``, and what the optimizer had ``gathered``, into a new state."""
+
+    @abstractmethod
+    def _array(self, values: A) -> Floats:
+        """``values`` in NumPy, without loss of precision."""
+
+    @abstractmethod
     def _stack(self, values: Sequence[A]) -> FloatArray:
         """``values`` as rows: shape (k, 2p + 2)."""
 
@@ -116,6 +134,26 @@ class Descent(ABC, Generic[S, A]):
         state = self._state(theta, np.random.default_rng((seed, epoch) if epoch else seed))
         state.epoch = epoch
         self._evaluate(state, breathe=lambda: None)
+        return state
+
+    def freeze(self, state: S) -> dict[str, Plain]:
+        """See :class:`Backend`."""
+        return {
+            "epoch": state.epoch,
+            "lr": state.lr,
+            "order": dict(state.order.bit_generator.state),
+            "values": self._array(self._values(state)),
+            "gathered": self._gathered(state),
+        }
+
+    def thaw(self, frozen: dict[str, Any]) -> S:
+        """See :class:`Backend`."""
+        order = np.random.default_rng(0)
+        order.bit_generator.state = frozen["order"]
+        values = frozen["values"]
+        state = self._state(values[: len(values) // 2 - 1].astype(np.float64), order)
+        state.lr, state.epoch = frozen["lr"], frozen["epoch"]
+        self._refill(state, values, frozen["gathered"])
         return state
 
     def record(self, state: S) -> Block:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import objective
 from tui_regress.engine.backends import base
+from tui_regress.engine.events import Plain
 from tui_regress.engine.objective import Floats
 from tui_regress.experiment import Experiment, Sgd
 
@@ -72,6 +73,17 @@ class ByHand(base.Descent[State, Floats]):
 
     def _values(self, state: State) -> Floats:
         return np.concatenate((state.theta, state.gradient, [state.loss, state.score]))
+
+    def _gathered(self, state: State) -> Plain:
+        return state.velocity
+
+    def _refill(self, state: State, values: Floats, gathered: Any) -> None:
+        p = len(state.theta)
+        state.gradient, state.velocity = values[p : 2 * p].astype(self._dtype), gathered
+        state.loss, state.score = values[-2:].tolist()
+
+    def _array(self, values: Floats) -> Floats:
+        return values
 
     def _stack(self, values: Sequence[Floats]) -> FloatArray:
         return np.array(values, dtype=np.float64).reshape(len(values), -1)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import base
 from tui_regress.engine.chunks import chunks
-from tui_regress.engine.events import Block
+from tui_regress.engine.events import Block, Plain
+from tui_regress.engine.objective import Floats
 from tui_regress.engine.optimizers import set_lr
 from tui_regress.experiment import Experiment
 
@@ -67,7 +68,31 @@ class TorchDescent(base.Descent[S, Tensor]):
         with _threads(self._threads):
             return super().advance(state, epochs, breathe)
 
-    def _tensor(self, array: FloatArray) -> Tensor:
+    def _gathered(self, state: S) -> Plain:
+        return [
+            {name: self._array(value) for name, value in state.optimizer.state[parameter].items()}
+            for parameter in state.optimizer.param_groups[0]["params"]
+        ]
+
+    def _refill(self, state: S, values: Floats, gathered: Any) -> None:
+        # Not load_state_dict: it would load the whole of torch's compiler.
+        for parameter, found in zip(state.optimizer.param_groups[0]["params"], gathered, strict=True):
+            state.optimizer.state[parameter] = {
+                # torch keeps single numbers, such as the count of steps, on the CPU.
+                name: torch.tensor(array, device=self._device if array.ndim else "cpu")
+                for name, array in found.items()
+            }
+        self._evaluated(state, self._tensor(values))
+
+    @abstractmethod
+    def _evaluated(self, state: S, values: Tensor) -> None:
+        """Put gradient, loss and score of ``values``, shape (2p + 2,), into ``state``."""
+
+    def _array(self, values: Tensor) -> Floats:
+        found: Floats = values.detach().to("cpu", copy=True).numpy()
+        return found
+
+    def _tensor(self, array: Floats) -> Tensor:
         return torch.tensor(array, dtype=self._dtype, device=self._device)
 
     def _rows(self, which: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:

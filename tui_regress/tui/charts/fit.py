@@ -3,7 +3,7 @@
 import numpy as np
 from rich.text import Text
 
-from tui_regress.tui.charts.frame import DOTTED, LINE, POINT, Frame, Palette
+from tui_regress.tui.charts.frame import CIRCLE, DOTTED, LINE, POINT, Frame, Palette
 from tui_regress.tui.charts.scales import Axis, FloatArray, limits
 
 Curve = tuple[FloatArray, FloatArray]
@@ -19,31 +19,34 @@ def fit_chart(
     height: int,
     palette: Palette,
     *,
+    held_out: Curve | None = None,
     probability: bool = False,
     x_name: str = "x",
     y_name: str = "y",
 ) -> Text:
     """The data (each of shape (n,)), the model's ``line`` and the ``exact`` one: ``height`` lines of ``width`` cells.
 
+    ``held_out`` are the points that training does not see.
+
     The data and the exact line set the y axis: an exploding line leaves the chart at its border, and a sentence says so
     when nothing of it is left. With ``probability``, y runs from 0 to 1, with a line at 0.5. Rows that are not finite
     are not drawn.
     """
-    finite = np.isfinite(x) & np.isfinite(y)
-    if not finite.all():
-        x, y = x[finite], y[finite]
+    x, y = _finite(x, y)
+    others = _finite(*held_out) if held_out else (np.empty(0), np.empty(0))
+    all_x, all_y = np.append(x, others[0]), np.append(y, others[1])
     curves = [curve for curve in (line, exact) if curve is not None]
-    legend = [(POINT, "data", palette.points)]
+    legend = [(POINT, "train", palette.points), (CIRCLE, "valid.", palette.held_out)] if held_out else []
     legend += [(LINE, "model", palette.line)] if line else []
     legend += [(DOTTED, "exact", palette.reference)] if exact else []
-    y_axis = (
-        Axis(-0.06, 1.06, "probability") if probability else Axis(*limits(y, *([exact[1]] if exact else []), room=0.04))
-    )
+    legend += [] if held_out else [(POINT, "data", palette.points)]
+    drawn_y = [all_y, *([exact[1]] if exact else [])]
+    y_axis = Axis(-0.06, 1.06, "probability") if probability else Axis(*limits(*drawn_y, room=0.04))
     frame = Frame(
         width,
         height,
         palette,
-        Axis(*limits(x, *(xs for xs, _ in curves), room=0.02)),
+        Axis(*limits(all_x, *(xs for xs, _ in curves), room=0.02)),
         y_axis,
         x_name=x_name,
         y_name=y_name,
@@ -51,28 +54,49 @@ def fit_chart(
     )
     if probability:
         frame.level(0.5, palette.muted)
-    places = frame.places(x, y)
-    sparse = frame.is_sparse(places)
+    sparse = frame.is_sparse(frame.places(all_x, all_y))
     if not sparse:
-        frame.scatter(places, palette.points)
+        _scatter(frame, (x, y), others)
     if exact:
-        frame.line(*exact, palette.reference, dotted=True)
+        frame.line(*exact, palette.reference, sample=DOTTED)
     seen = line is None or frame.line(*line, palette.line)
     if sparse:
-        frame.scatter(places, palette.points)
+        _scatter(frame, (x, y), others, POINT, CIRCLE)
     if line and not seen:
         gone = "outside the chart" if np.isfinite(line[1]).any() else "not finite"
         frame.note((f"the model is {gone}", gone), palette.mark)
     return frame.text()
 
 
-def predicted_chart(actual: FloatArray, predicted: FloatArray, width: int, height: int, palette: Palette) -> Text:
+def _finite(x: FloatArray, y: FloatArray) -> Curve:
+    kept = np.isfinite(x) & np.isfinite(y)
+    return x[kept], y[kept]
+
+
+def _scatter(frame: Frame, training: Curve, held_out: Curve, point: str = "", circle: str = "") -> None:
+    """Both kinds of rows; those held out above the others, of which there are more."""
+    frame.scatter(frame.places(*training), frame.palette.points, point)
+    if len(held_out[0]):
+        frame.scatter(frame.places(*held_out), frame.palette.held_out, circle)
+
+
+def predicted_chart(
+    actual: FloatArray,
+    predicted: FloatArray,
+    width: int,
+    height: int,
+    palette: Palette,
+    *,
+    held_out: Curve | None = None,
+) -> Text:
     """``predicted`` against ``actual`` (each of shape (n,)), and the diagonal on which both are equal.
 
-    The actual values set both axes; a prediction beyond them is an arrow at the border, and a sentence tells of
-    predictions that are no number.
+    ``held_out`` are actual and predicted values of rows that training does not see. The actual values set both axes; a
+    prediction beyond them is an arrow at the border, and a sentence tells of predictions that are no number.
     """
-    low, high = limits(actual, room=0.04)
+    others = held_out or (np.empty(0), np.empty(0))
+    all_actual, all_predicted = np.append(actual, others[0]), np.append(predicted, others[1])
+    low, high = limits(all_actual, room=0.04)
     frame = Frame(
         width,
         height,
@@ -81,20 +105,28 @@ def predicted_chart(actual: FloatArray, predicted: FloatArray, width: int, heigh
         Axis(low, high),
         x_name="actual",
         y_name="predicted",
-        legend=((POINT, "rows", palette.points), (DOTTED, "equal", palette.reference)),
+        legend=(
+            (POINT, "train" if held_out else "rows", palette.points),
+            *([(CIRCLE, "valid.", palette.held_out)] if held_out else []),
+            (DOTTED, "equal", palette.reference),
+        ),
     )
-    known = np.isfinite(actual)
-    inside = known & (predicted >= low) & (predicted <= high)
-    diagonal = np.array([low, high])
-    places = frame.places(actual[inside], predicted[inside])
-    sparse = frame.is_sparse(places)
+
+    def inside(actual: FloatArray, predicted: FloatArray) -> Curve:
+        kept = np.isfinite(actual) & (predicted >= low) & (predicted <= high)
+        return actual[kept], predicted[kept]
+
+    shown, shown_others = inside(actual, predicted), inside(*others)
+    sparse = frame.is_sparse(frame.places(*inside(all_actual, all_predicted)))
     if not sparse:
-        frame.scatter(places, palette.points)
-    frame.line(diagonal, diagonal, palette.reference, dotted=True)
+        _scatter(frame, shown, shown_others)
+    diagonal = np.array([low, high])
+    frame.line(diagonal, diagonal, palette.reference, sample=DOTTED)
     if sparse:
-        frame.scatter(places, palette.points)
-    for beyond, arrow in ((known & (predicted > high), "▲"), (known & (predicted < low), "▼")):
-        frame.scatter(frame.places(actual[beyond], predicted[beyond]), palette.mark, arrow)
-    if np.isnan(predicted).any():
+        _scatter(frame, shown, shown_others, POINT, CIRCLE)
+    known = np.isfinite(all_actual)
+    for beyond, arrow in ((known & (all_predicted > high), "▲"), (known & (all_predicted < low), "▼")):
+        frame.scatter(frame.places(all_actual[beyond], all_predicted[beyond]), palette.mark, arrow)
+    if np.isnan(all_predicted).any():
         frame.note(("predictions are not finite", "not finite"), palette.mark)
     return frame.text()

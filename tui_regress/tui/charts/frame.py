@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from tui_regress.tui.charts.canvas import DOTS_ACROSS, DOTS_DOWN, Canvas, braill
 from tui_regress.tui.charts.geometry import BoolArray, IntArray
 from tui_regress.tui.charts.scales import Axis, FloatArray, Tick
 
-LINE, DOTTED, POINT = "⠒⠒", "⠂⠂", "•"
-"""How a line, a dotted line and a data point look in a legend."""
+LINE, DASHED, DOTTED, POINT, CIRCLE = "⠒⠒", "⠒ ⠒", "⠂⠂", "•", "◦"
+"""How a line, a dashed one, a dotted one, a data point and one held out look in a legend."""
 
 _MOST_DOTS = 1200
 """plotext takes some 13 µs a point: a cloud of more dots is thinned out evenly."""
@@ -30,6 +30,8 @@ class Palette:
     """The model as it is, the loss."""
     reference: str
     """What it is compared with: the exact solution, the forecast."""
+    held_out: str
+    """The rows that training does not see, and the loss over them."""
     points: str
     """The data."""
     mark: str
@@ -58,7 +60,7 @@ class Frame:
         y_name: str = "",
         legend: Sequence[tuple[str, str, str]] = (),
     ) -> None:
-        """``legend``: sample, name and style of what will be drawn."""
+        """``legend``: sample, name and style of what will be drawn, the most important first: as many as fit."""
         self.palette = palette
         self._canvas = Canvas(max(0, width), max(0, height))
         self._x, self._y = x, y
@@ -77,17 +79,24 @@ class Frame:
             self._draw_head(y_name, legend)
 
     def line(
-        self, x: FloatArray, y: FloatArray, style: str, joined: BoolArray | None = None, *, dotted: bool = False
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        style: str,
+        joined: BoolArray | None = None,
+        *,
+        sample: str = LINE,
     ) -> bool:
         """Draw a line through the vertices, as far as it lies in the area; False if none of it does.
 
         ``joined[i]``: a line leads from vertex i − 1 to vertex i (default: everywhere). Not finite: the line is broken.
+        ``sample`` is how it looks in the legend: LINE, DASHED or DOTTED.
         """
         joined = np.arange(len(x)) > 0 if joined is None else joined
         x0, y0, x1, y1 = geometry.clip(x, y, joined, self._x, self._y)
         vertices, linked = geometry.chain(self._dots(x0, y0), self._dots(x1, y1))
-        if dotted:
-            vertices = geometry.every(3.0, vertices, linked)
+        if sample != LINE:
+            vertices = geometry.every(3.0, vertices, linked) if sample == DOTTED else geometry.dashes(vertices, linked)
             linked = np.zeros(len(vertices), dtype=bool)
         self._lay(braille(self._columns, self._rows, vertices, linked), style)
         return bool(len(vertices))
@@ -219,15 +228,15 @@ class Frame:
     def _draw_head(self, name: str, legend: Sequence[tuple[str, str, str]]) -> None:
         name = _shortened(name, self._canvas.width // 2)
         self._canvas.write(max(0, self._left - 1 - cell_len(name)), 0, name, self.palette.text)
-        column = self._canvas.width
-        for sample, label, style in reversed(legend):
-            entry = f"{sample} {label}"
-            column -= cell_len(entry)
-            if column < max(self._left, cell_len(name)) + 2:
-                return
+        entries = [(f"{sample} {label}", sample, style) for sample, label, style in legend]
+        room = self._canvas.width - max(self._left, cell_len(name))
+        ends = accumulate(cell_len(entry) + 2 for entry, _, _ in entries)
+        shown = [entry for entry, end in zip(entries, ends, strict=True) if end <= room]
+        column = self._canvas.width + 2 - sum(cell_len(entry) + 2 for entry, _, _ in shown)
+        for entry, sample, style in shown:
             self._canvas.write(column, 0, entry, self.palette.text)
             self._canvas.write(column, 0, sample, style)
-            column -= 2
+            column += cell_len(entry) + 2
 
 
 def message_chart(text: str, width: int, height: int, palette: Palette, style: str | None = None) -> Text:

@@ -122,6 +122,12 @@ def every(gap: float, vertices: IntArray, joined: BoolArray) -> IntArray:
     return np.stack([np.interp(at, length, vertices[:, side]) for side in (0, 1)], axis=1).round().astype(np.intp)
 
 
+def dashes(vertices: IntArray, joined: BoolArray) -> IntArray:
+    """Dots along the line through ``vertices`` (as from ``chain``), in dashes of eight with gaps of four."""
+    dots = every(1.0, vertices, joined)
+    return dots[np.arange(len(dots)) % 12 < 8]
+
+
 def occupied(places: IntArray, columns: int, rows: int) -> IntArray:
     """The different ones among ``places`` (shape (n, 2)) on a grid, shape (m, 2): a million cost no sorting."""
     taken = np.zeros(columns * rows, dtype=bool)

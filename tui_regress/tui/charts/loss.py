@@ -6,7 +6,7 @@ import numpy as np
 from rich.text import Text
 
 from tui_regress.tui.charts.canvas import DOTS_ACROSS
-from tui_regress.tui.charts.frame import DOTTED, LINE, POINT, Frame, Palette, message_chart
+from tui_regress.tui.charts.frame import DASHED, DOTTED, LINE, POINT, Frame, Palette, message_chart
 from tui_regress.tui.charts.geometry import Envelope, envelope
 from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray, limits, log_limits
 
@@ -27,24 +27,29 @@ def loss_chart(
     palette: Palette,
     *,
     log: bool,
+    validation: FloatArray | None = None,
     predicted: FloatArray | None = None,
     mark: Mark | None = None,
 ) -> Text:
     """``losses`` (shape (n,)) of the epochs from ``first_epoch`` on: ``height`` lines of ``width`` cells.
 
     Every spike is seen however long the series. Where the loss is not finite the line ends, and a cross, a vertical
-    line and a sentence say so. On a log axis losses of 0 lie at the bottom, named 0. ``predicted`` (shape (n,)), a
-    dotted line, does not move the axes. Without losses the chart is empty.
+    line and a sentence say so. On a log axis losses of 0 lie at the bottom, named 0. ``validation`` (shape (n,)), the
+    losses over rows held out, is a dashed line; ``predicted`` (shape (n,)), a dotted line, does not move the axes.
+    Without losses the chart is empty.
     """
     if not len(losses):
         return message_chart("", width, height, palette)
     most = max(1, DOTS_ACROSS * width)
     buckets = envelope(losses, most)
+    held_out = None if validation is None else envelope(validation, most)
     extremes = np.r_[buckets.low, buckets.high]
+    if held_out is not None:
+        extremes = np.r_[extremes, held_out.low, held_out.high]
     extremes = extremes[np.isfinite(extremes)]
     if not extremes.size:
         return message_chart(f"not finite from epoch {first_epoch}", width, height, palette, palette.mark)
-    y_axis = _loss_axis(extremes, log=log)
+    y_axis = loss_axis(extremes, log=log)
     frame = Frame(
         width,
         height,
@@ -52,7 +57,7 @@ def loss_chart(
         Axis(first_epoch, first_epoch + max(1, len(losses) - 1), "whole"),
         y_axis,
         x_name="epoch",
-        legend=() if predicted is None else ((LINE, "loss", palette.line), (DOTTED, "predicted", palette.reference)),
+        legend=_legend(palette, held_out=held_out is not None, predicted=predicted is not None),
     )
     gaps = _gaps(losses, buckets)
     # Where the loss stops being finite, the cross says all that a mark could say.
@@ -62,11 +67,15 @@ def loss_chart(
         frame.rule(epoch, palette.mark)
     if predicted is not None and len(predicted):
         index, values, joined = envelope(predicted, most).vertices()
-        frame.line(first_epoch + index, _plotted(values, y_axis), palette.reference, joined, dotted=True)
+        frame.line(first_epoch + index, on_axis(values, y_axis), palette.reference, joined, sample=DOTTED)
     index, values, joined = buckets.vertices()
-    frame.line(first_epoch + index, _plotted(values, y_axis), palette.line, joined)
+    frame.line(first_epoch + index, on_axis(values, y_axis), palette.line, joined)
+    if held_out is not None:
+        # Above the other, which is seen through the gaps where the two are one.
+        index, values, joined = held_out.vertices()
+        frame.line(first_epoch + index, on_axis(values, y_axis), palette.held_out, joined, sample=DASHED)
     if len(losses) == 1:
-        frame.point(first_epoch, float(_plotted(losses, y_axis)[0]), POINT, palette.line)
+        frame.point(first_epoch, float(on_axis(losses, y_axis)[0]), POINT, palette.line)
     for gap in reversed(gaps):
         _draw_end(frame, losses, first_epoch, gap, y_axis, first=gap == gaps[0])
     for shown in marks:
@@ -74,11 +83,19 @@ def loss_chart(
     return frame.text()
 
 
+def _legend(palette: Palette, *, held_out: bool, predicted: bool) -> tuple[tuple[str, str, str], ...]:
+    """A lone line needs none."""
+    entries = [(LINE, "training" if held_out else "loss", palette.line)]
+    entries += [(DASHED, "validation", palette.held_out)] if held_out else []
+    entries += [(DOTTED, "predicted", palette.reference)] if predicted else []
+    return tuple(entries) if len(entries) > 1 else ()
+
+
 def _draw_end(frame: Frame, losses: FloatArray, first_epoch: int, gap: int, axis: Axis, *, first: bool) -> None:
     """A cross on the last finite loss before ``gap``, and the sentence beside the ``first`` one."""
     height = axis.high
     if gap and np.isfinite(losses[gap - 1]):
-        height = float(_plotted(losses[gap - 1 : gap], axis)[0])
+        height = float(on_axis(losses[gap - 1 : gap], axis)[0])
         frame.point(first_epoch + gap - 1, height, "✕", frame.palette.mark)
     if first:
         epoch = first_epoch + gap
@@ -86,7 +103,7 @@ def _draw_end(frame: Frame, losses: FloatArray, first_epoch: int, gap: int, axis
         frame.note(wordings, frame.palette.mark, (epoch, height))
 
 
-def _loss_axis(losses: FloatArray, *, log: bool) -> Axis:
+def loss_axis(losses: FloatArray, *, log: bool) -> Axis:
     """An axis for finite losses; linear where a logarithm shows nothing."""
     positive = losses[losses > 0]
     if log and positive.size:
@@ -97,7 +114,7 @@ def _loss_axis(losses: FloatArray, *, log: bool) -> Axis:
     return Axis(0.0 if low < high / 4 and losses.min() >= 0 else low, high)
 
 
-def _plotted(losses: FloatArray, axis: Axis) -> FloatArray:
+def on_axis(losses: FloatArray, axis: Axis) -> FloatArray:
     """Finite ``losses`` as positions on ``axis``."""
     if axis.kind != "log":
         return losses

@@ -1,8 +1,9 @@
 """The main screen: settings on the left, what training does on the right."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,21 +12,17 @@ from textual.timer import Timer
 from textual.widgets import Footer, Input, Tab, Tabs
 
 from tui_regress.engine.devices import DeviceInfo
-from tui_regress.problems import describe
+from tui_regress.text import printable
 from tui_regress.tui import messages
 from tui_regress.tui.commands import COMMANDS, possible
 from tui_regress.tui.conductor import Conductor
-from tui_regress.tui.explanation import explanation
 from tui_regress.tui.runner import Runner
-from tui_regress.tui.screens.explain import ExplainScreen
-from tui_regress.tui.screens.help import HelpScreen
-from tui_regress.tui.screens.open import Opened, OpenScreen, open_file
-from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
-from tui_regress.tui.screens.save import SaveScreen
-from tui_regress.tui.screens.views import VIEWS, Views
+from tui_regress.tui.screens.doors import Doors, Prepare
+from tui_regress.tui.screens.views import VIEWS
 from tui_regress.tui.session import Session
 from tui_regress.tui.settings import data_settings, model_settings
 from tui_regress.tui.widgets.banner import Banner
+from tui_regress.tui.widgets.code_pane import CodePane
 from tui_regress.tui.widgets.device_pane import DevicePane
 from tui_regress.tui.widgets.fit_pane import FitPane
 from tui_regress.tui.widgets.form import Form
@@ -35,6 +32,27 @@ from tui_regress.tui.widgets.run_pane import RunPane
 from tui_regress.tui.widgets.stability_pane import StabilityPane
 from tui_regress.tui.widgets.status_line import StatusLine
 
+Shown = Literal["settings", "everything", "progress", "next frame", "nothing"]
+
+_HEARD: dict[type[messages.Told], tuple[Callable[[Conductor, Any], bool], Shown]] = {
+    messages.Loading: (Conductor.loading, "next frame"),
+    messages.Prepared: (Conductor.prepared, "everything"),
+    messages.Forecasted: (Conductor.forecasted, "progress"),
+    messages.Solved: (Conductor.solved, "everything"),
+    messages.PreparationFailed: (Conductor.preparation_failed, "everything"),
+    messages.RunStarted: (Conductor.run_started, "everything"),
+    messages.RunContinued: (Conductor.run_continued, "everything"),
+    messages.RunKept: (Conductor.run_kept, "progress"),
+    # Kept now, drawn with the next frame: they come faster than anyone can look.
+    messages.EpochsCompleted: (Conductor.epochs_completed, "next frame"),
+    messages.ModelMeasured: (Conductor.model_measured, "next frame"),
+    messages.CheckpointReached: (Conductor.checkpoint_reached, "nothing"),
+    messages.DivergenceFound: (Conductor.divergence_found, "everything"),
+    messages.RunRecovered: (Conductor.run_recovered, "settings"),
+    messages.RunEnded: (Conductor.run_ended, "everything"),
+}
+"""What becomes of each word of the threads, and what of the screen it changes."""
+
 FRAMES_PER_SECOND = 12
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
@@ -42,17 +60,17 @@ PATIENCE_WITH_TORCH = 0.3
 """Seconds the first paint has for itself before torch, two seconds of importing, competes with it."""
 
 
-class LabScreen(Views):
+class LabScreen(Doors):
     """Owns the session; hands panes what changed, hands the runner what to do."""
 
     BINDINGS = [command.binding() for command in COMMANDS]
 
-    def __init__(self, session: Session, runner: type[Runner] = Runner, model: Path | None = None) -> None:
-        super().__init__()
-        self.session = session
+    def __init__(
+        self, session: Session, runner: type[Runner] = Runner, model: Path | None = None, store: Path | None = None
+    ) -> None:
+        self._runner = runner(self.post_message, store)
+        super().__init__(session, Conductor(session, self._runner), store)
         self.devices: tuple[DeviceInfo, ...] | None = None
-        self._runner = runner(self.post_message)
-        self.conductor = Conductor(session, self._runner)
         self._model = model
         self.dirty = False
         """Records have come that no frame has shown yet."""
@@ -76,39 +94,36 @@ class LabScreen(Views):
                     yield FitPane()
                     yield ParametersPane()
                 yield StabilityPane()
+                yield CodePane()
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
         """Show the experiment, then load what takes time."""
         self.action_view("loss")
-        await self._experiment_changed()
+        await self.experiment_changed()
         self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
         if self._model is not None:
-            self.run_worker(self._open_model(self._model))
+            self.run_worker(self.open_model(self._model))
         self.set_timer(PATIENCE_WITH_TORCH, self._runner.survey_devices)
 
     # -- what threads say
 
-    def on_prepared(self, message: messages.Prepared) -> None:
-        """The data are here."""
-        if self.conductor.prepared(message):
-            self._refresh_all()
-
-    def on_forecasted(self, message: messages.Forecasted) -> None:
-        """What training will do."""
-        if self.conductor.forecasted(message):
-            self._show_progress()
-            self.refresh_bindings()
-
-    def on_solved(self, message: messages.Solved) -> None:
-        """The exact solution is known."""
-        if self.conductor.solved(message):
-            self._refresh_all()
-
-    def on_preparation_failed(self, message: messages.PreparationFailed) -> None:
-        """The experiment cannot run as it stands."""
-        if self.conductor.preparation_failed(message):
-            self._refresh_all()
+    @on(messages.Told)
+    async def _told(self, message: messages.Told) -> None:
+        """What is no echo of something given up is shown."""
+        hear, shown = _HEARD[type(message)]
+        if not hear(self.conductor, message):
+            return
+        match shown:
+            case "settings":
+                await self.experiment_changed()
+            case "everything":
+                self._refresh_all()
+            case "progress":
+                self._show_progress()
+                self.refresh_bindings()
+            case "next frame":
+                self.dirty = True
 
     async def on_devices_found(self, message: messages.DevicesFound) -> None:
         """torch is loaded."""
@@ -116,29 +131,10 @@ class LabScreen(Views):
         await self._show_settings()
         self._refresh_all()
 
-    def on_run_started(self, message: messages.RunStarted) -> None:
-        """Record 0 is next."""
-        if self.conductor.run_started(message):
-            self._refresh_all()
-
-    def on_epochs_completed(self, message: messages.EpochsCompleted) -> None:
-        """New records: kept now, drawn with the next frame."""
-        self.dirty |= self.conductor.epochs_completed(message)
-
-    def on_divergence_found(self, message: messages.DivergenceFound) -> None:
-        """The monitor has a verdict."""
-        if self.conductor.divergence_found(message):
-            self._refresh_all()
-
-    async def on_run_recovered(self, message: messages.RunRecovered) -> None:
-        """The run goes on from an earlier record."""
-        if self.conductor.run_recovered(message):
-            await self._experiment_changed()
-
-    def on_run_ended(self, message: messages.RunEnded) -> None:
-        """The thread's last word."""
-        if self.conductor.run_ended(message):
-            self._refresh_all()
+    def on_run_noted(self, message: messages.RunNoted) -> None:
+        """A sentence to read."""
+        if self.conductor.run_noted(message):
+            self.notify(printable(message.sentence, 400), severity="warning", timeout=10, markup=False)
 
     # -- what a person does
 
@@ -148,7 +144,7 @@ class LabScreen(Views):
         if event.key == "data.source":
             await self._change_source(str(event.value))
         elif self.conductor.edit(event.key, event.value) or self.session.dataset is None:
-            await self._experiment_changed(prepare="soon")
+            await self.experiment_changed(prepare="soon")
         else:
             self._refresh_all()
 
@@ -172,6 +168,11 @@ class LabScreen(Views):
         self.conductor.stop()
         self._refresh_all()
 
+    def action_continue(self) -> None:
+        """Go on with a run that was stopped."""
+        self.conductor.continue_()
+        self._refresh_all()
+
     def action_reset(self) -> None:
         """Back to the start."""
         self.conductor.reset()
@@ -180,17 +181,17 @@ class LabScreen(Views):
     async def action_retry(self) -> None:
         """From the start, at the fastest learning rate."""
         self.conductor.retry()
-        await self._experiment_changed(prepare="no")
+        await self.experiment_changed(prepare="no")
 
     async def action_go_on(self) -> None:
         """From the best record, at a safe learning rate."""
         self.conductor.go_on()
-        await self._experiment_changed(prepare="no")
+        await self.experiment_changed(prepare="no")
 
     async def action_standardise(self) -> None:
         """From the start, on standardised columns."""
         self.conductor.standardise()
-        await self._experiment_changed(prepare="no")
+        await self.experiment_changed(prepare="no")
 
     def action_keep(self) -> None:
         """Leave everything as it is."""
@@ -200,7 +201,7 @@ class LabScreen(Views):
     async def action_new_data(self) -> None:
         """The next data seed."""
         self.session.draw_new_data()
-        await self._experiment_changed()
+        await self.experiment_changed()
 
     async def action_lower_lr(self) -> None:
         """One rung down."""
@@ -209,36 +210,6 @@ class LabScreen(Views):
     async def action_raise_lr(self) -> None:
         """One rung up."""
         await self._step_lr(+1)
-
-    def action_help(self) -> None:
-        """The help."""
-        self.app.push_screen(HelpScreen())
-
-    def action_explain(self) -> None:
-        """What the forecast means."""
-        session = self.session
-        if session.forecast is not None and session.dataset is not None:
-            paragraphs = explanation(session.experiment, session.dataset.rows, session.forecast)
-            self.app.push_screen(ExplainScreen(session.experiment.name, paragraphs))
-
-    def action_open(self) -> None:
-        """The list of experiments."""
-        self.app.push_screen(OpenScreen(self.session.experiment.name), self._opened)
-
-    def action_save(self) -> None:
-        """Ask where, and save."""
-        session = self.session
-        if session.parameters is None or session.dataset is None:
-            self.notify("There is no model to save before the first epoch.", markup=False)
-            return
-        self.app.push_screen(SaveScreen(session.recorded, session.parameters, session.dataset.feature_names))
-
-    def action_quit(self) -> None:
-        """Leave, after a question where a run would be lost."""
-        if self.session.state.active:
-            self.app.push_screen(QuitScreen(), self._quit_chosen)
-        else:
-            self.app.exit()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Footer and palette show only what can be done now: None greys a command, False hides it."""
@@ -265,17 +236,18 @@ class LabScreen(Views):
 
     async def _step_lr(self, direction: int) -> None:
         if self.conductor.step_lr(direction):
-            await self._experiment_changed()
+            await self.experiment_changed()
 
     async def _change_source(self, source: str) -> None:
         if source == "table":
             self.action_open()
         elif self.session.change_source(source):
-            await self._experiment_changed()
+            await self.experiment_changed()
             return
         await self._show_settings()
 
-    async def _experiment_changed(self, prepare: Literal["now", "soon", "no"] = "now") -> None:
+    async def experiment_changed(self, prepare: Prepare = "now") -> None:
+        """Show another experiment, or another state of it."""
         await self._show_settings()
         if self._settling is not None:
             self._settling.stop()
@@ -308,6 +280,7 @@ class LabScreen(Views):
             self.query_one(FitPane).show(self.session)
             self.query_one(ParametersPane).show(self.session)
             self.query_one(StabilityPane).show(self.session)
+            self.query_one(CodePane).show(self.session)
 
     def _refresh_all(self) -> None:
         """What changes with the state."""
@@ -321,24 +294,3 @@ class LabScreen(Views):
             form.show_problems(session.problems)
             form.freeze("optimizer.lr", session.state.active)
         self.refresh_bindings()
-
-    async def _open_model(self, path: Path) -> None:
-        try:
-            opened = await asyncio.to_thread(open_file, str(path), None)
-        except Exception as error:
-            self.session.obstacle = ("", describe(error))
-            self._refresh_all()
-        else:
-            await self._opened(opened)
-
-    async def _opened(self, opened: Opened | None) -> None:
-        if opened is not None:
-            self.conductor.open(opened.experiment, opened.parameters)
-            await self._experiment_changed(prepare="no")
-
-    def _quit_chosen(self, choice: QuitChoice | None) -> None:
-        if choice == "stop":
-            self.app.exit()
-        elif choice == "save":
-            self.conductor.pause()
-            self.action_save()

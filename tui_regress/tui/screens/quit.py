@@ -12,20 +12,27 @@ from tui_regress.tui.screens.dialog import Dialog
 
 QuitChoice = Literal["stop", "save"]
 
+_KEPT = "Leave now: the run stops, is kept as it is, and can be continued later from the list of runs."
+_LOST = "Leave now and the run is lost, unless its model is saved first."
+
 
 class QuitScreen(Dialog[QuitChoice]):
-    """Stop and leave, save the model first, or go on training."""
+    """Stop and leave, save the model first, or go on training. ``kept``: the run is in the store."""
 
     BINDINGS = [
         Binding("q", "choose('stop')", "stop and quit"),
         Binding("ctrl+s", "choose('save')", "save the model"),
     ]
 
+    def __init__(self, *, kept: bool) -> None:
+        super().__init__()
+        self._kept = kept
+
     def compose(self) -> ComposeResult:
         """The question and three answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Training is running"
-            yield Label("Leave now and the run is lost, unless its model is saved first.")
+            yield Label(_KEPT if self._kept else _LOST)
             with Horizontal(classes="buttons"):
                 yield Button("Keep training  esc", id="keep", variant="primary", compact=True)
                 yield Button("Save the model  ^s", id="save", compact=True)

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Label
 
+from tui_regress.data.dataset import Dataset
 from tui_regress.experiment import Experiment
 from tui_regress.problems import describe
 from tui_regress.text import printable
@@ -19,11 +20,11 @@ from tui_regress.tui.screens.dialog import Dialog, path_from
 class SaveScreen(Dialog[Path]):
     """Asks for a file; a file that is there is only replaced after a second enter."""
 
-    def __init__(self, experiment: Experiment, parameters: NDArray[np.float64], feature_names: tuple[str, ...]) -> None:
+    def __init__(self, experiment: Experiment, parameters: NDArray[np.float64], dataset: Dataset) -> None:
         super().__init__()
         self._experiment = experiment
         self._parameters = parameters
-        self._feature_names = feature_names
+        self._dataset = dataset
         self._warned_of: Path | None = None
 
     def compose(self) -> ComposeResult:
@@ -46,7 +47,7 @@ class SaveScreen(Dialog[Path]):
                 self._warned_of = path
                 self._say(f"{existing.name} is there already; enter again replaces it.")
                 return
-            await asyncio.to_thread(_write, path, self._experiment, self._parameters, self._feature_names)
+            await asyncio.to_thread(_write, path, self._experiment, self._parameters, self._dataset)
         except Exception as error:
             # Whatever is wrong with a file, the trained model must not be lost to it.
             self._say(describe(error))
@@ -59,7 +60,7 @@ class SaveScreen(Dialog[Path]):
         self.query_one("#problem", Label).update(printable(sentence, 400))
 
 
-def _write(path: Path, experiment: Experiment, parameters: NDArray[np.float64], feature_names: tuple[str, ...]) -> None:
+def _write(path: Path, experiment: Experiment, parameters: NDArray[np.float64], dataset: Dataset) -> None:
     from tui_regress.engine.checkpoints import save_model
 
-    save_model(path, experiment, parameters, feature_names)
+    save_model(path, experiment, parameters, dataset)

@@ -8,7 +8,7 @@ from textual.widgets import Tabs
 from tui_regress.tui.widgets.form import Field
 from tui_regress.tui.widgets.loss_pane import LossPane
 
-VIEWS = ("setup", "loss", "fit", "parameters", "stability")
+VIEWS = ("setup", "loss", "fit", "parameters", "stability", "code")
 """What the digits and, in narrow terminals, the tabs lead to."""
 
 

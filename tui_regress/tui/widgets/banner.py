@@ -50,7 +50,10 @@ def describe(session: Session) -> tuple[str, str]:
         case RunState.DIVERGED if session.verdict:
             return "It explodes.", session.verdict.message
         case RunState.STOPPED | RunState.COMPLETED | RunState.CONVERGED if session.ended:
-            return session.state.value.capitalize() + ".", f"{session.ended.reason} {_least(session)}"
+            goes_on = " c goes on with it." if session.can_continue else ""
+            return session.state.value.capitalize() + ".", f"{session.ended.reason}{goes_on} {_least(session)}"
+        case RunState.STOPPED if session.interruption:
+            return session.interruption
         case RunState.LOADING:
             return "Loading.", "torch and the data are on their way; training starts by itself."
     if session.verdict:

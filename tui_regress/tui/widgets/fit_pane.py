@@ -41,17 +41,18 @@ class FitPane(Widget, can_focus=True):
         colours = palette(self.app)
         session = self._session
         if session is None or session.dataset is None:
-            problem = session is not None and bool(session.problems)
-            return charts.message_chart("no data yet" if problem else "loading …", width, height, colours)
+            return charts.message_chart(_waiting(session), width, height, colours)
         dataset, model, now = session.dataset, session.experiment.model, session.parameters
-        stride = max(1, dataset.rows // SHOWN_ROWS)
-        X, y = dataset.X[::stride], dataset.y[::stride]
+        X, y = _some(dataset.X, dataset.y)
+        held = _some(dataset.validation.X, dataset.validation.y) if dataset.validation else None
         if dataset.features > 1:
             if now is None:
                 return charts.message_chart("no model yet", width, height, colours)
             if isinstance(model, Linear):
-                return charts.predicted_chart(y, _predicted(model, now, X), width, height, colours)
-            return self._logit_chart(model, X, y, now)
+                others = (held[1], _predicted(model, now, held[0])) if held else None
+                predicted = _predicted(model, now, X)
+                return charts.predicted_chart(y, predicted, width, height, colours, held_out=others)
+            return self._logit_chart(model, now, (X, y), held)
         exact = session.exact.parameters if session.exact else None
         x = X[:, 0]
         # The curve reaches as far as the experiment's predictions: there it has something to say.
@@ -64,20 +65,47 @@ class FitPane(Widget, can_focus=True):
             width,
             height,
             colours,
+            held_out=(held[0][:, 0], held[1]) if held else None,
             probability=isinstance(model, Logistic),
             x_name=dataset.feature_names[0],
             y_name=dataset.target_name,
         )
 
-    def _logit_chart(self, model: Logistic, X: FloatArray, y: FloatArray, now: FloatArray) -> Text:
-        # Beyond 30 the probability is 0 or 1 to the eye: such rows stand at the border.
-        z = np.clip(logits(model, now, X), -_STEEP, _STEEP).astype(np.float64)
-        grid = np.linspace(min(-6.0, float(z.min())), max(6.0, float(z.max())), 200)
-        curve = (grid, 1 / (1 + np.exp(-grid)))
-        colours = palette(self.app)
+    def _logit_chart(self, model: Logistic, now: FloatArray, training: charts.Curve, held: charts.Curve | None) -> Text:
+        z, y = _logits(model, now, training[0]), training[1]
+        others = (_logits(model, now, held[0]), held[1]) if held else None
+        widest = z if others is None else np.append(z, others[0])
+        grid = np.linspace(min(-6.0, float(widest.min())), max(6.0, float(widest.max())), 200)
         return charts.fit_chart(
-            z, y, curve, None, *self.content_size, colours, probability=True, x_name="logit", y_name="P(1)"
+            z,
+            y,
+            (grid, 1 / (1 + np.exp(-grid))),
+            None,
+            *self.content_size,
+            palette(self.app),
+            held_out=others,
+            probability=True,
+            x_name="logit",
+            y_name="P(1)",
         )
+
+
+def _waiting(session: Session | None) -> str:
+    """What there is to say while there are no data."""
+    if session is not None and session.problems:
+        return "no data yet"
+    stage, share = session.loading if session and session.loading else ("loading", None)
+    return f"{stage} …" if share is None else f"{stage} … {share:.0%}"
+
+
+def _some(X: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    stride = max(1, len(y) // SHOWN_ROWS)
+    return X[::stride], y[::stride]
+
+
+def _logits(model: Logistic, parameters: FloatArray, X: FloatArray) -> FloatArray:
+    # Beyond 30 the probability is 0 or 1 to the eye: such rows stand at the border.
+    return np.clip(logits(model, parameters, X), -_STEEP, _STEEP).astype(np.float64)
 
 
 def _predicted(model: Linear | Logistic, parameters: FloatArray, X: FloatArray) -> FloatArray:

@@ -56,6 +56,7 @@ class LossPane(Widget, can_focus=True):
             return self._before_the_first_record(session, width, height, colours)
         losses = session.history.losses
         first = max(0, len(losses) - RECENT) if self.recent else 0
+        validation = session.history.validation_losses
         predicted = _predicted(session) if self.predicted else None
         mark = None
         if verdict := session.verdict:
@@ -70,6 +71,7 @@ class LossPane(Widget, can_focus=True):
             height,
             colours,
             log=self.log_axis,
+            validation=validation[first:] if len(validation) else None,
             predicted=None if predicted is None else predicted[first : len(losses)],
             mark=mark,
         )
@@ -92,7 +94,7 @@ class LossPane(Widget, can_focus=True):
         return session.predicted if wanted else None
 
     def _name_view(self) -> None:
-        self.border_subtitle = f"{'log' if self.log_axis else 'linear'} · {'recent' if self.recent else 'all'}"
+        self.border_subtitle = f"y {'log' if self.log_axis else 'linear'} · f {'recent' if self.recent else 'all'}"
 
 
 def _title(session: Session) -> str:
@@ -101,7 +103,9 @@ def _title(session: Session) -> str:
     if latest is None:
         return f"Loss · {loss}"
     accuracy = f" · accuracy {latest.score:.1%}" if isinstance(session.recorded.model, Logistic) else ""
-    return f"Loss · {loss} {number(latest.loss)}{accuracy}"
+    held_out = session.history.validation_losses
+    validation = f" · validation {number(float(held_out[-1]))}" if len(held_out) else ""
+    return f"Loss · {loss} {number(latest.loss)}{validation}{accuracy}"
 
 
 def _predicted(session: Session) -> NDArray[np.float64] | None:

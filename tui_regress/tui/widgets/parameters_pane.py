@@ -15,6 +15,8 @@ from tui_regress.experiment import Logistic
 from tui_regress.text import printable
 from tui_regress.tui.numbers import number
 from tui_regress.tui.session import Session
+from tui_regress.tui.themes import inks
+from tui_regress.tui.widgets.metrics import metrics_tables
 
 _WIDTH = 8
 _COLUMNS = ("value", "exact", "true", "gradient")
@@ -96,7 +98,7 @@ class ParametersPane(Vertical):
         history = session.history
         latest, finite = history.latest, history.last_finite
         # A cell for a scrollbar; names give way where they would push out the numbers.
-        width = self.content_size.width - 1
+        width = self.scrollable_content_region.width - 1
         name_width = min(_name_width(session.names), max(4, width - 2 * (_WIDTH + 1)))
         room = (width - name_width) // (_WIDTH + 1)
         exact = session.exact.parameters if session.exact else None
@@ -113,8 +115,10 @@ class ParametersPane(Vertical):
         table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted}, name_width)
         ran_off = finite is not None and latest is not finite and latest is not None and latest.epoch != finite.epoch
         self.border_subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""
+        if session.ended is not None and session.ended.stop == "early-stopping":
+            self.border_subtitle = f"best on validation: epoch {session.ended.record:,}"
         details = self.query_one("#details", Static)
-        details.update(_details(session, self.content_size.width))
+        details.update(_details(session, self.content_size.width, inks(self.app)["held-out"]))
 
 
 def _name_width(names: tuple[str, ...]) -> int:
@@ -132,8 +136,10 @@ def _true_parameters(session: Session) -> NDArray[np.float64] | None:
     return session.dataset.true_parameters[: len(session.names)]
 
 
-def _details(session: Session, width: int) -> Group:
+def _details(session: Session, width: int, held_out: str) -> Group:
     parts: list[RenderableType] = []
+    for metrics in metrics_tables(session, width, held_out):
+        parts += [metrics, ""]
     if session.exact and session.exact.note:
         parts += [Text.assemble(("exact  ", "dim"), session.exact.note), ""]
     if predictions := session.predictions:

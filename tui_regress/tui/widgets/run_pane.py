@@ -21,6 +21,7 @@ class RunPane(Static):
     def show(self, session: Session) -> None:
         """Bring the figures up to date."""
         variables = inks(self.app)
+        self.border_subtitle = "" if session.kept_id is None else f"run {session.kept_id}"
         experiment, latest = session.recorded, session.history.latest
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(width=9, style=variables["muted"])

@@ -5,21 +5,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from tui_regress.tui.numbers import count
-from tui_regress.tui.session import RunState, Session
-from tui_regress.tui.themes import inks
-
-_COLOURS = {
-    RunState.IDLE: "muted",
-    RunState.LOADING: "warning",
-    RunState.RUNNING: "accent",
-    RunState.PAUSED: "warning",
-    RunState.STOPPING: "warning",
-    RunState.STOPPED: "warning",
-    RunState.COMPLETED: "success",
-    RunState.CONVERGED: "success",
-    RunState.DIVERGED: "error",
-    RunState.FAILED: "error",
-}
+from tui_regress.tui.session import Session
+from tui_regress.tui.themes import STATUS_INKS, inks
 
 
 class StatusLine(Static):
@@ -36,7 +23,7 @@ class StatusLine(Static):
         """Bring the line up to date."""
         self._session = session
         variables = inks(self.app)
-        colour = variables.get(_COLOURS[session.state], variables["foreground"])
+        colour = variables[STATUS_INKS[session.state.value.lower()]]
         muted = variables["muted"]
         left = Text.assemble(("tui-regress ", f"bold {variables['accent']}"), (session.experiment.name, "bold"))
         left.no_wrap, left.overflow = True, "ellipsis"

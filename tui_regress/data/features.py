@@ -1,0 +1,199 @@
+"""Which columns of a table are features, and the numbers that each of them becomes."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import polars as pl
+from msgspec import UNSET
+
+from tui_regress.data.cells import HOLDS, NEEDS_COMMA, TRUTH, Cells, numbers, read_cells, texts
+from tui_regress.data.dataset import FloatArray
+from tui_regress.data.reading import Layout, listed, unique
+from tui_regress.experiment import Column, Table
+from tui_regress.problems import ExperimentError
+from tui_regress.text import printable
+
+MOST_VALUES = 100
+"""A column of text becomes that many 0/1 columns less one, and no more."""
+_RIGHT = "a feature must be a column of numbers or of text"
+
+
+def candidates(layout: Layout, table: Table, target: int) -> list[int]:
+    """Columns that may be features: those named, in that order, or all but the target and those dropped.
+
+    Raises ExperimentError about data.features or data.drop.
+    """
+    dropped = [layout.find(name, "data.drop") for name in table.drop]
+    if target in dropped:
+        name = table.drop[dropped.index(target)]
+        raise ExperimentError("data.drop", name, "is the target; leave it out of the list.")
+    names = _named(table)
+    if names is None:
+        return [index for index in range(len(layout.names)) if index != target and index not in dropped]
+    if not names:
+        raise ExperimentError("data.features", [], "must name at least one column.")
+    chosen = list[int]()
+    for name in names:
+        index = layout.find(name, "data.features")
+        if index == target:
+            raise ExperimentError("data.features", name, "is the target; a feature must be another column.")
+        if index in dropped:
+            raise ExperimentError("data.features", name, "is in data.drop too; name it in one of the two.")
+        if index in chosen:
+            raise ExperimentError("data.features", name, "is named twice; name each column once.")
+        chosen.append(index)
+    return chosen
+
+
+def _named(table: Table) -> Sequence[str] | None:
+    for column in table.columns:
+        if len(column.values) == 1 or len(column.fill) not in (0, column.width):
+            hint = f"must have two values at least, or none, and a fill for each feature; {shown(column.name)} has not."
+            raise ExperimentError("data.columns", UNSET, hint)
+    pinned = tuple(column.name for column in table.columns)
+    if pinned and table.features not in (None, pinned):
+        which = listed([shown(name) for name in pinned])
+        hint = f"must be {which}, which data.columns says how to read; to choose others unset data.columns."
+        raise ExperimentError("data.features", list(table.features or ()), hint)
+    return pinned or table.features
+
+
+def select(
+    layout: Layout, table: Table, frame: pl.DataFrame, chosen: Sequence[int]
+) -> tuple[list[pl.Series], list[str]]:
+    """The columns of ``frame`` that are features, as numbers or texts, and what to tell about the others.
+
+    Those named must do; of all ``chosen`` otherwise the columns of numbers and of two values are taken.
+    Raises ExperimentError about data.features.
+    """
+    selected, left_out, offered = list[pl.Series](), list[str](), list[str]()
+    for index in chosen:
+        name = layout.names[index]
+        cells = read_cells(frame[:, index], comma=layout.comma)
+        if table.features is not None:
+            _check(name, cells)
+        elif reason := _reason_against(layout, index, cells):
+            left_out.append(f"{name} ({reason})")
+            if cells.kind == "text" and 2 < count_values(cells.values) <= MOST_VALUES:
+                offered.append(name)
+            continue
+        selected.append(cells.values)
+    which = f"{'' if len(offered) == 1 else 'any of '}{listed(offered, 4)}"
+    offer = f"name {which} in features to have it as one-hot columns"
+    if not selected:
+        why = f"only {listed(left_out)}" if left_out else "no other column"
+        advice = offer if offered else "a feature must be a column of numbers or of two values"
+        raise ExperimentError("data.features", UNSET, f"besides the target there is {why}; {advice}.")
+    return selected, [f"Left out: {listed(left_out)}{f'; {offer}' if offered else ''}."] if left_out else []
+
+
+def _check(name: str, cells: Cells) -> None:
+    """Raise ExperimentError where a column that is named cannot be a feature."""
+    if cells.kind in HOLDS:
+        raise ExperimentError("data.features", name, f"holds {HOLDS[cells.kind]}; {_RIGHT}.")
+    if cells.kind == "text" and (count := count_values(cells.values)) > MOST_VALUES:
+        hint = f"holds {count:,} different texts; one-hot columns are made of at most {MOST_VALUES}."
+        raise ExperimentError("data.features", name, hint)
+
+
+def _reason_against(layout: Layout, index: int, cells: Cells) -> str | None:
+    """Why a column that nobody named is no feature."""
+    if cells.kind in HOLDS:
+        return HOLDS[cells.kind]
+    if cells.kind == "text" and (count := count_values(cells.values)) != 2:
+        return f"text, {count:,} value{'' if count == 1 else 's'}"
+    if cells.kind == "number" and index == 0 and not layout.raw_names[0].strip() and _counts_rows(cells.values):
+        return "row numbers"
+    return None
+
+
+def _counts_rows(column: pl.Series) -> bool:
+    counted = pl.int_range(len(column), eager=True) + column[0]
+    return column[0] in (0, 1) and bool((column == counted).all())
+
+
+def count_values(column: pl.Series) -> int:
+    """How many different values there are, missing ones aside."""
+    return column.n_unique() - (column.null_count() > 0)
+
+
+def read_as(column: Column, found: pl.Series, *, comma: bool) -> tuple[pl.Series, pl.Series]:
+    """The cells of ``found`` as a model reads them, null where it cannot, and which it does not know for other reasons.
+
+    Numbers are float64, and ``comma`` says that they are written with a decimal comma; of texts the model knows some.
+    """
+    if found.dtype.is_numeric() and not column.values:
+        return numbers(found), pl.repeat(False, len(found), eager=True)
+    if found.dtype.is_nested() or found.dtype == pl.Binary:
+        return pl.repeat(None, len(found), dtype=pl.Float64, eager=True), found.is_not_null()
+    given = texts(found)
+    if column.values == TRUTH:
+        given = given.str.to_lowercase()
+    known = given.set(~given.is_in(column.values), None) if column.values else numbers(given, comma=comma)
+    return known, known.is_null() & given.is_not_null()
+
+
+def check_known(column: Column, found: pl.Series, unknown: pl.Series) -> None:
+    """Raise ExperimentError about the first of the cells of ``found`` that the model does not know, if there is one."""
+    if unknown.any():
+        row = unknown.arg_max() or 0
+        right = f"one of {listed([shown(value) for value in column.values])}" if column.values else "a number"
+        hint = f"is {shown(str(found[row]))!r} in row {row + 1:,}; to the model it must be {right}."
+        raise ExperimentError("data.features", column.name, hint)
+
+
+def needs_comma(layout: Layout, found: pl.Series) -> bool:
+    """Whether a cell of ``found`` can be a number only if it has a decimal comma."""
+    return layout.comma and found.dtype == pl.String and bool(found.str.contains(NEEDS_COMMA).any())
+
+
+def shown(value: str) -> str:
+    """A value, short and safe to print."""
+    return printable(value, 40)
+
+
+def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
+    """What the features that ``columns`` become are called: ``size``, ``sex=male``, ``region=north``."""
+    return unique(
+        [
+            f"{column.name}={shown(value)}" if value else column.name
+            for column in columns
+            for value in column.values[1:] or ("",)
+        ]
+    )
+
+
+def columns_of(complete: pl.DataFrame, table: Table) -> tuple[list[Column], list[str]]:
+    """How the features of the rows that are used are read, texts by their values in order, and what to tell of it.
+
+    Texts that are all the same can be no feature: ExperimentError where such a one is named, or no other is left.
+    """
+    if table.columns:
+        pinned = zip(table.columns, complete.columns, strict=True)
+        return [msgspec.structs.replace(column, name=name) for column, name in pinned], []
+    values = [tuple(cells.drop_nulls().unique().sort()) if cells.dtype == pl.String else () for cells in complete]
+    columns = [Column(name, texts) for name, texts in zip(complete.columns, values, strict=True)]
+    constant = [column for column in columns if len(column.values) == 1]
+    if constant and (table.features is not None or len(constant) == len(columns)):
+        hint = f"holds only {shown(constant[0].values[0])!r} in the rows that are used; a feature must vary."
+        raise ExperimentError("data.features", constant[0].name, hint)
+    notes = list[str]()
+    if constant:
+        told = [f"{column.name} (only {shown(column.values[0])})" for column in constant]
+        notes.append(f"Left out, because the rows that are used do not differ in it: {listed(told)}.")
+    if one_hot := [column for column in columns if column.width > 1]:
+        told = [f"{column.name} ({shown(column.values[0])} is 0 in all of them)" for column in one_hot]
+        notes.append(f"One-hot columns: {listed(told)}.")
+    return [column for column in columns if column not in constant], notes
+
+
+def matrix(columns: Sequence[Column], cells: pl.DataFrame) -> FloatArray:
+    """The features that ``cells`` of the names of ``columns`` become: shape (n, d), nan where a value is missing."""
+    numbers = [series for column in columns for series in _encode(column, cells[column.name])]
+    frame = pl.DataFrame([series.alias(str(position)) for position, series in enumerate(numbers)])
+    return np.ascontiguousarray(frame.to_numpy(order="c"), dtype=np.float64)
+
+
+def _encode(column: Column, cells: pl.Series) -> list[pl.Series]:
+    return [(cells == value).cast(pl.Float64) for value in column.values[1:]] or [cells]

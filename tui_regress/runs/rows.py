@@ -1,0 +1,238 @@
+"""What the rows of the store mean: from the database to runs and records, and back."""
+
+import json
+import math
+import sqlite3
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tui_regress.data.dataset import Dataset
+from tui_regress.engine.events import FloatArray, Measured, Recovered, Started, StopRule, Verdict
+from tui_regress.engine.metrics import LinearMetrics, LogisticMetrics, Metrics
+from tui_regress.experiment import Experiment, loads
+from tui_regress.runs import records
+from tui_regress.runs.environment import is_alive
+from tui_regress.runs.kept import KeptRun, KeptStatus, Summary
+from tui_regress.runs.records import Records, joined, packed, unpacked
+
+RESUMABLE = ("stopped", "interrupted")
+"""With these statuses a run can go on from its checkpoint."""
+Columns = dict[str, Any]
+"""Name and value of columns that are to be written."""
+_VANISHED = "The program that trained it ended before the run did."
+
+
+@dataclass
+class State:
+    """What of a kept run changes while it is trained."""
+
+    status: KeptStatus = "running"
+    stop: StopRule | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    epoch: int = -1
+    """The last record; −1: none."""
+    loss: float | None = None
+    """Of that record."""
+    validation_loss: float | None = None
+    verdict: Verdict | None = None
+    recoveries: tuple[Recovered, ...] = ()
+    measured: Measured | None = None
+    parameters: FloatArray | None = None
+    """Shape (p,): what the run gave; None before its end."""
+    record: int = -1
+    """The record that the parameters are of."""
+    fingerprint: str | None = None
+    """Of the data."""
+
+
+def of_state(state: State) -> Columns:
+    """The columns of a run that ``state`` fills."""
+    measured, held = state.measured, state.measured and state.measured.validation
+    metrics = measured and {"training": measured.training.to_json(), "validation": held and held.to_json()}
+    return {
+        "status": state.status,
+        "stop": state.stop,
+        "reason": state.reason,
+        "seconds": state.seconds,
+        "epoch": state.epoch,
+        "loss": state.loss,
+        "validation_loss": state.validation_loss,
+        "verdict": json.dumps(state.verdict and asdict(state.verdict)),
+        "recoveries": json.dumps([asdict(recovered) for recovered in state.recoveries]),
+        "metrics": json.dumps(metrics),
+        "measured": measured.epoch if measured else -1,
+        "parameters": None if state.parameters is None else state.parameters.astype("<f8").tobytes(),
+        "record": state.record,
+        "fingerprint": state.fingerprint,
+    }
+
+
+def to_state(row: sqlite3.Row) -> State:
+    """The state of a run, as it is in the database: whether it still runs is another question."""
+    verdict, parameters = json.loads(row["verdict"]), row["parameters"]
+    return State(
+        status=row["status"],
+        stop=row["stop"],
+        reason=row["reason"],
+        seconds=row["seconds"],
+        epoch=row["epoch"],
+        loss=_loss(row, "loss"),
+        validation_loss=_loss(row, "validation_loss") if row["validation_rows"] else None,
+        verdict=verdict and Verdict(**verdict),
+        recoveries=tuple(Recovered(**recovered) for recovered in json.loads(row["recoveries"])),
+        measured=_measured(json.loads(row["metrics"]), row["measured"]),
+        parameters=None if parameters is None else np.frombuffer(parameters, dtype="<f8").astype(np.float64),
+        record=row["record"],
+        fingerprint=row["fingerprint"],
+    )
+
+
+def of_start(started: Started) -> Columns:
+    """The columns of a run that its start, or its going on, fills."""
+    return {
+        "parameter_names": json.dumps(started.parameter_names),
+        "rows": started.rows,
+        "validation_rows": started.validation_rows,
+        "device": started.device,
+        "dtype": started.dtype,
+        "gradient": started.gradient,
+        "notes": json.dumps(started.notes),
+        "forecast": json.dumps(started.forecast and started.forecast.to_json()),
+    }
+
+
+def of_dataset(dataset: Dataset) -> Columns:
+    """The columns of a run that its data fill."""
+    return {
+        "feature_names": json.dumps(dataset.feature_names),
+        "target_name": dataset.target_name,
+        "labels": json.dumps(dataset.labels),
+    }
+
+
+def to_status(row: sqlite3.Row) -> KeptStatus:
+    """The status of a run: one whose process is gone no longer runs."""
+    status: KeptStatus = row["status"]
+    if status == "running" and not is_alive(json.loads(row["environment"])):
+        return "interrupted"
+    return status
+
+
+def to_summary(row: sqlite3.Row, *, has_checkpoint: bool) -> Summary:
+    """A run of the list; ``has_checkpoint``: the file of its last checkpoint is there.
+
+    Raises ExperimentError where its experiment is of a kind that is unknown here.
+    """
+    state, status = to_state(row), to_status(row)
+    vanished = status == "interrupted" and state.status == "running"
+    return Summary(
+        run_id=row["id"],
+        experiment=_experiment(row["experiment"], f"run {row['id']}"),
+        name=row["name"],
+        status=status,
+        stop=state.stop,
+        reason=_VANISHED if vanished else state.reason,
+        began=datetime.fromtimestamp(row["began"], UTC),
+        seconds=state.seconds,
+        epoch=max(state.epoch, 0),
+        epochs=row["epochs"],
+        loss=state.loss,
+        validation_loss=state.validation_loss,
+        device=row["device"],
+        gradient=row["gradient"],
+        metrics=json.loads(row["metrics"]),
+        resumable=status in RESUMABLE and has_checkpoint,
+        environment=json.loads(row["environment"]),
+    )
+
+
+def to_kept(row: sqlite3.Row, blocks: list[sqlite3.Row], summary: Summary) -> KeptRun:
+    """All of a run. Raises ValueError where its records are damaged."""
+    names, state = tuple(json.loads(row["parameter_names"])), to_state(row)
+    parts = [to_records(block) for block in blocks]
+    kept = joined(parts) if parts else records.none(len(names), held_out=row["validation_rows"] > 0)
+    record, parameters = state.record, state.parameters
+    if parameters is None and kept.last_finite is not None:
+        record, parameters = kept.last_finite
+    labels = json.loads(row["labels"])
+    return KeptRun(
+        summary=summary,
+        parameter_names=names,
+        feature_names=tuple(json.loads(row["feature_names"])),
+        target_name=row["target_name"],
+        labels=labels and tuple(labels),
+        rows=row["rows"],
+        validation_rows=row["validation_rows"],
+        dtype=row["dtype"],
+        notes=tuple(json.loads(row["notes"])),
+        forecast=json.loads(row["forecast"]),
+        fingerprint=state.fingerprint,
+        verdict=state.verdict,
+        recoveries=state.recoveries,
+        measured=state.measured,
+        parameters=parameters,
+        record=record,
+        records=kept,
+    )
+
+
+def of_records(stretch: Records) -> Columns:
+    """The columns of a block."""
+    held = stretch.validation_loss
+    return {
+        "first": stretch.first,
+        "count": len(stretch),
+        "stride": stretch.stride,
+        "rates": json.dumps(stretch.rates),
+        "numbers": packed(stretch.numbers),
+        "loss": packed(stretch.loss),
+        "validation_loss": None if held is None else packed(held),
+        "in_full": packed(stretch.full),
+    }
+
+
+def to_records(block: sqlite3.Row) -> Records:
+    """The records of a block. Raises ValueError where it is damaged."""
+    numbers, held = unpacked(block["numbers"]).view(np.int64), block["validation_loss"]
+    return Records(
+        first=block["first"],
+        loss=unpacked(block["loss"]).reshape(block["count"]),
+        validation_loss=None if held is None else unpacked(held).reshape(block["count"]),
+        rates=tuple((first, lr) for first, lr in json.loads(block["rates"])),
+        stride=block["stride"],
+        numbers=numbers,
+        full=unpacked(block["in_full"]).reshape(-1, len(numbers)).T,
+    )
+
+
+@lru_cache(maxsize=256)
+def _experiment(text: str, source: str) -> Experiment:
+    # A list of runs is read again and again.
+    return loads(text, source)
+
+
+def _loss(row: sqlite3.Row, column: str) -> float | None:
+    """SQLite knows no nan: it is NULL, as is a loss that is not there."""
+    if row["epoch"] < 0:
+        return None
+    return math.nan if row[column] is None else float(row[column])
+
+
+def _measured(metrics: dict[str, Any] | None, epoch: int) -> Measured | None:
+    if metrics is None:
+        return None
+    held = metrics["validation"]
+    return Measured(epoch, _metrics(metrics["training"]), None if held is None else _metrics(held))
+
+
+def _metrics(figures: dict[str, Any]) -> Metrics:
+    # Not strict: "nan" and "inf" are numbers.
+    if "confusion" in figures:
+        return msgspec.convert(figures, LogisticMetrics, strict=False)
+    return msgspec.convert(figures, LinearMetrics, strict=False)

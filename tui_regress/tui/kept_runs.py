@@ -1,0 +1,112 @@
+"""What is said of kept runs in words and few digits. No widget and no thread in here."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, get_args
+
+from tui_regress.engine.events import Status
+from tui_regress.experiment import Experiment, encode
+from tui_regress.runs.environment import is_elsewhere
+from tui_regress.text import plain, printable, short
+from tui_regress.tui.numbers import count, number
+from tui_regress.tui.settings import to_text
+
+if TYPE_CHECKING:
+    from tui_regress.runs.kept import Summary
+
+STATUSES = (*get_args(Status), "running", "interrupted")
+"""Every word for what became of a kept run."""
+
+_TABLES = ("data", "model", "optimizer", "training", "device")
+_KINDS = {"data.source": "data", "model.kind": "model", "optimizer.name": "optimizer", "device.name": "device"}
+"""The settings that have the name of their table."""
+_UNSET = "·"
+
+
+def when(began: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """``began`` as a person would say it at ``now``, in at most twelve characters; ``zone``: default the local one."""
+    then, today = began.astimezone(zone), now.astimezone(zone)
+    if then.date() == today.date():
+        return f"today {then:%H:%M}"
+    day = f"{then.day} {then:%b}"
+    return f"{day} {then:%H:%M}" if then.year == today.year else f"{day} {then.year}"
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` in at most seven characters: ``0.42 s``, ``3 m 20``, ``2 h 05``, ``3 days``."""
+    if seconds < 9.95:
+        return f"{seconds:.2f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02}"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02}" if hours < 48 else f"{hours // 24} days"
+
+
+def epochs(run: "Summary") -> str:
+    """How far it came: ``1000``, or ``413/1000`` where it ended earlier."""
+    done, asked = count(run.epoch), count(run.epochs)
+    return asked if done == asked else f"{done}/{asked}"
+
+
+def metric(run: "Summary") -> str:
+    """R² or accuracy, on the rows held out where there are some: ``R² 0.9981``, ``acc 97.1%``; · where unknown."""
+    parts: Mapping[str, Mapping[str, Any] | None] = run.metrics or {}
+    figures = parts.get("validation") or parts.get("training") or {}
+    if "accuracy" in figures:
+        return f"acc {100 * float(figures['accuracy']):.1f}%"
+    return f"R² {short(float(figures['r2']), 4)}" if "r2" in figures else _UNSET
+
+
+def optimizer(experiment: Experiment) -> str:
+    """The update rule and its learning rate."""
+    return f"{experiment.optimizer.__struct_config__.tag} {plain(experiment.optimizer.lr)}"
+
+
+def figure(value: float | None) -> str:
+    """``value`` in at most eight characters; · where there is none."""
+    return _UNSET if value is None else number(value)
+
+
+def reason(run: "Summary") -> str:
+    """Why it ended, in one sentence."""
+    if run.status == "running" and is_elsewhere(run.environment):
+        host = printable(str(run.environment["host"]), 60)
+        return f"It trains on {host}, unless its program has ended there: that cannot be seen from here."
+    if run.status == "running":
+        return "It is training now."
+    return printable(run.reason, 600)
+
+
+def differing(experiments: Sequence[Experiment]) -> list[tuple[str, tuple[str, ...]]]:
+    """The settings of training that are not the same in all ``experiments``: a name, and the value in each.
+
+    A setting has its own name, preceded by its table where another table has one of that name too. Where the data,
+    the model or the optimizer are of different kinds, those of their settings that only some have are left out.
+    """
+    settings = [_settings(experiment) for experiment in experiments]
+    keys = list(dict.fromkeys(key for one in settings for key in one))
+    used = Counter(key.rpartition(".")[2] for key in keys)
+    differ = {key for key in keys if len({one.get(key) for one in settings}) > 1}
+    other_kinds = {key.partition(".")[0] for key in differ.intersection(_KINDS)}
+    return [
+        (
+            _KINDS.get(key) or (key if used[name := key.rpartition(".")[2]] > 1 else name),
+            tuple(one.get(key, _UNSET) for one in settings),
+        )
+        for key in keys
+        if key in differ and (key.partition(".")[0] not in other_kinds or all(key in one for one in settings))
+    ]
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """Dotted setting → its value as text, safe to print."""
+    tables = encode(experiment)
+    return {"experiment": printable(experiment.name)} | {
+        f"{table}.{key}": str(value).lower() if isinstance(value, bool) else to_text(value)
+        for table in _TABLES
+        for key, value in tables[table].items()
+    }

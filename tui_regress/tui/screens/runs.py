@@ -1,0 +1,351 @@
+"""The runs of the past: to open, compare, run again, continue and delete."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.messages import Prune
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Input, Label
+
+from tui_regress.problems import describe
+from tui_regress.text import printable
+from tui_regress.tui import kept_runs
+from tui_regress.tui.marks import Marks
+from tui_regress.tui.screens.delete import DeleteScreen
+from tui_regress.tui.widgets.run_details import RunChart, RunDetails, Shown
+from tui_regress.tui.widgets.run_table import RunTable
+
+if TYPE_CHECKING:
+    from tui_regress.runs.kept import KeptRun, Summary
+    from tui_regress.runs.store import Store
+
+Answer = TypeVar("Answer")
+Action = Literal["open", "rerun", "continue"]
+
+PAGE = 200
+"""Runs that are listed at first, and how many more each time the last one is reached."""
+REFRESH = 3.0
+"""Seconds between two looks at the store; longer where a look itself takes long."""
+SETTLE = 0.1
+"""Seconds the cursor rests on a run before its records are read."""
+
+_EMPTY = (
+    "No runs yet. Every run that is started on the main screen is kept here, with its settings, its records and what "
+    "became of it: to open, to compare, to run once more."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunChosen:
+    """What to do on the main screen, and with which run."""
+
+    action: Action
+    kept: "KeptRun"
+    checkpoint: Path | None
+    """The file it can be continued from, where it can."""
+
+
+class RunsScreen(Screen[RunChosen]):
+    """The list of kept runs, and below it what there is to see of the one under the cursor or of those compared."""
+
+    CSS_PATH = "runs.tcss"
+    AUTO_FOCUS = "RunTable"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (20, "-high")]
+    BINDINGS = [
+        Binding("space", "mark", "mark"),
+        Binding("s", "choose('rerun')", "rerun"),
+        Binding("c", "choose('continue')", "continue"),
+        Binding("d,delete", "delete", "delete", key_display="d"),
+        Binding("slash", "filter", "find", key_display="/"),
+        Binding("y", "toggle_log", "log"),
+        Binding("escape", "back", "back", key_display="esc"),
+        Binding("q", "back", "back", show=False),
+    ]
+
+    def __init__(
+        self,
+        store: "Callable[[], Store]",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        zone: tzinfo | None = None,
+    ) -> None:
+        """``store`` opens the store and is called in threads; ``zone`` is where the clock hangs, default here."""
+        super().__init__()
+        self._store = store
+        self._clock = clock
+        self._zone = zone
+        self._runs: list[Summary] | None = None
+        self._limit = PAGE
+        self._marks = Marks()
+        self._kept: dict[int, tuple[Summary, KeptRun | str]] = {}
+        """The runs in view, as they were read last, or what was wrong then."""
+        self._next_look: Timer | None = None
+        self._leaving = False
+        """Messages that wait when the screen is dismissed still come, but its widgets go before its workers."""
+        self._possible: set[str] = set()
+        """Keys that can be used now."""
+
+    def compose(self) -> ComposeResult:
+        """The list, the details, the keys."""
+        with Vertical(classes="pane", id="list"):
+            yield Input(placeholder="part of a name, or a status such as diverged", id="filter", compact=True)
+            yield Label("reading …", id="notice", markup=False)
+            yield RunTable(self._zone)
+        yield RunDetails()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the list, and go on looking what becomes of it."""
+        self.query_one("#list").border_title = "Past runs"
+        self.query_one("#filter").display = False
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._redraw())
+        self._look()
+
+    @on(Prune)
+    def _leave(self) -> None:
+        """No answer of the store may come to a screen whose widgets are on their way out."""
+        self._leaving = True
+        self.workers.cancel_node(self)
+        if self._next_look is not None:
+            self._next_look.stop()
+
+    # -- reading, in threads
+
+    async def _ask(self, question: "Callable[[Store], Answer]") -> Answer:
+        """What the store answers to ``question``, asked in a thread over a connection of its own."""
+
+        def ask() -> Answer:
+            with self._store() as store:
+                return question(store)
+
+        return await asyncio.to_thread(ask)
+
+    async def _read_one(self, run_id: int) -> "KeptRun":
+        return await self._ask(lambda store: store.kept(run_id))
+
+    @work(exclusive=True, group="list")
+    async def _look(self) -> None:
+        """Read the list, show it, and look again after a while."""
+        if self._leaving:
+            return
+        if self._next_look is not None:
+            self._next_look.stop()
+        name, status = asked_for(self.query_one("#filter", Input).value)
+        limit, began = self._limit, time.monotonic()
+        try:
+            runs = await self._ask(lambda store: store.runs(name=name, status=status, limit=limit))
+        except Exception as error:  # a store that cannot be read now may be readable again in a moment
+            self._say(describe(error), trouble=True)
+        else:
+            self._take(runs)
+        self._next_look = self.set_timer(max(REFRESH, 10 * (time.monotonic() - began)), self._look)
+
+    @work(exclusive=True, group="details")
+    async def _read(self, missing: "list[Summary]") -> None:
+        """Read the records of runs in view, once the cursor rests."""
+        if self._leaving:
+            return
+        await asyncio.sleep(SETTLE)
+        for run in missing:
+            try:
+                self._kept[run.run_id] = run, await self._read_one(run.run_id)
+            except Exception as error:
+                self._kept[run.run_id] = run, printable(describe(error), 400)
+        self._show_details()
+
+    @work(exclusive=True, group="choice")
+    async def _choose(self, action: Action, run_id: int) -> None:
+        try:
+            kept, checkpoint = await self._ask(lambda store: (store.kept(run_id), store.checkpoint_path(run_id)))
+        except Exception as error:
+            self._complain(describe(error))
+            return
+        # Another dashboard may have continued it since the list was read.
+        if action == "continue" and not kept.summary.resumable:
+            self._complain(f"Run {run_id} can no longer be continued: it is training, or its checkpoint is gone.")
+        else:
+            self.dismiss(RunChosen(action, kept, checkpoint if kept.summary.resumable else None))
+
+    @work(exclusive=True, group="choice")
+    async def _delete(self, run_id: int) -> None:
+        try:
+            await self._ask(lambda store: store.delete([run_id]))
+        except Exception as error:
+            self._complain(describe(error))
+        else:
+            self._marks.drop([run_id])
+        self._look()
+
+    # -- what is shown
+
+    def _take(self, runs: "list[Summary]") -> None:
+        looked_for = printable(self.query_one("#filter", Input).value.strip(), 60)
+        self._runs = runs
+        self._marks.renew(runs)
+        if not looked_for and len(runs) < self._limit:
+            self._marks.drop(self._marks.letters.keys() - {run.run_id for run in runs})
+        self._say("" if runs else f"No run matches “{looked_for}”." if looked_for else _EMPTY)
+        self._show()
+
+    def _show(self) -> None:
+        runs = self._runs or []
+        self.query_one(RunTable).show(runs, self._marks.letters, self._clock())
+        pane = self.query_one("#list")
+        how_many = (
+            f"the {len(runs):,} newest" if len(runs) == self._limit else f"{len(runs):,} run{'s' * (len(runs) > 1)}"
+        )
+        marked = f" · {len(self._marks)} marked" if self._marks else ""
+        pane.border_subtitle = how_many + marked if runs else ""
+        self._show_details()
+
+    def _show_details(self) -> None:
+        runs = self._marks.compared(self._current)
+        there = {run.run_id: self._kept[run.run_id] for run in runs if run.run_id in self._kept}
+        self._kept = there
+        self.set_class(not runs, "-empty")
+        self.query_one(RunDetails).show(
+            [
+                Shown(run, there[run.run_id][1] if run.run_id in there else "reading …", self._marks.letter(run))
+                for run in runs
+            ],
+            self._earlier(runs[0]) if len(runs) == 1 else None,
+        )
+        self._name_view(runs)
+        # Laying out the keys anew at every move of the cursor would make it slow.
+        possible = {key for key, active in self.active_bindings.items() if active.enabled}
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
+        if missing := [run for run in runs if run.run_id not in there or there[run.run_id][0] != run]:
+            self._read(missing)
+
+    def _name_view(self, runs: "list[Summary]") -> None:
+        """In the corner of the details: how the loss is drawn, and what a narrow list has no columns for."""
+        facts = ["log" if self.query_one(RunChart).log_axis else "linear"]
+        if len(runs) == 1 and self.has_class("-narrow"):
+            run = runs[0]
+            began = kept_runs.when(run.began, self._clock(), self._zone)
+            facts = [began, f"{kept_runs.epochs(run)} epochs", kept_runs.duration(run.seconds), *facts]
+        self.query_one(RunDetails).border_subtitle = " · ".join(facts)
+
+    def _earlier(self, run: "Summary") -> "Summary | None":
+        """The run before ``run`` of the same name: what has been changed since is what a person wants to see."""
+        return next((one for one in self._runs or [] if one.run_id < run.run_id and one.name == run.name), None)
+
+    def _redraw(self) -> None:
+        self.query_one(RunTable).redraw()
+        self.query_one(RunDetails).redraw()
+
+    def _say(self, sentence: str, *, trouble: bool = False) -> None:
+        notice = self.query_one("#notice", Label)
+        notice.update(printable(sentence, 400))
+        notice.set_class(trouble, "problem")
+        notice.display = bool(sentence)
+        table = self.query_one(RunTable)
+        table.display = bool(self._runs)
+        if self._runs and self.focused is None:
+            table.focus()
+
+    def _complain(self, sentence: str) -> None:
+        self.notify(printable(sentence, 400), severity="error", markup=False)
+
+    # -- what a person does
+
+    @property
+    def _current(self) -> "Summary | None":
+        current = self.query_one(RunTable).current
+        return next((run for run in self._runs or [] if run.run_id == current), None)
+
+    @on(RunTable.RowHighlighted)
+    def _cursor_moved(self, event: RunTable.RowHighlighted) -> None:
+        if event.cursor_row == self._limit - 1 == len(self._runs or []) - 1:
+            self._limit += PAGE
+            self._look()
+        self._show_details()
+
+    @on(RunTable.RowSelected)
+    def _clicked_again(self) -> None:
+        self.action_choose("open")
+
+    @on(Input.Changed)
+    def _filter_typed(self) -> None:
+        self._limit = PAGE
+        self._look()
+
+    @on(Input.Submitted)
+    def _filter_done(self) -> None:
+        self.query_one(RunTable).focus()
+
+    def action_choose(self, action: Action) -> None:
+        """Leave with the run under the cursor."""
+        if (run := self._current) is not None:
+            self._choose(action, run.run_id)
+
+    def action_mark(self) -> None:
+        """Compare the run under the cursor, or no longer."""
+        if (run := self._current) is not None:
+            self._marks.toggle(run)
+            self._show()
+
+    @work
+    async def action_delete(self) -> None:
+        """Ask, and delete the run under the cursor."""
+        if (run := self._current) is not None and await self.app.push_screen_wait(DeleteScreen(run)):
+            self._delete(run.run_id)
+
+    def action_filter(self) -> None:
+        """Show the field that narrows the list."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    def action_toggle_log(self) -> None:
+        """Logarithmic or linear loss."""
+        chart = self.query_one(RunChart)
+        chart.log_axis = not chart.log_axis
+        self._name_view(self._marks.compared(self._current))
+
+    def action_back(self) -> None:
+        """One layer back: from the filter to the whole list, from there to the main screen."""
+        field = self.query_one("#filter", Input)
+        if not field.display:
+            self.dismiss(None)
+            return
+        field.value = ""
+        field.display = False
+        self.query_one(RunTable).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer shows only what can be done now."""
+        if action in ("choose", "mark", "delete", "toggle_log") and isinstance(self.focused, Input):
+            return False
+        run = self._current if self.is_mounted else None
+        match action:
+            case "choose":
+                return run is not None and (parameters != ("continue",) or run.resumable)
+            case "mark":
+                return run is not None and (run in self._marks or not self._marks.full)
+            case "delete":
+                return run is not None and run.status != "running"
+            case "toggle_log":
+                return run is not None
+            case "filter":
+                return bool(self._runs) and not isinstance(self.focused, Input)
+        return True
+
+
+def asked_for(text: str) -> tuple[str, str]:
+    """What the filter asks for: part of a name, and a status where one of the words is one."""
+    words = text.split()
+    status = next((word.lower() for word in words if word.lower() in kept_runs.STATUSES), "")
+    return " ".join(word for word in words if word.lower() != status), status

@@ -223,6 +223,23 @@ def test_a_learning_rate_set_by_hand_is_kept_though_it_was_not_yet_used(tmp_path
     assert rest.lr.tolist() == [0.02] * 5
 
 
+def test_a_learning_rate_set_by_hand_outlives_a_process_that_is_killed_the_moment_after(tmp_path: Path) -> None:
+    control, told = Control(), list[Checkpoint]()
+    job = experiment({"optimizer.lr": 0.01, "training.epochs": 10**9})
+    changed = -1
+    for event in run(job, LINE, control):
+        if isinstance(event, Block) and event.last > 1000 and changed < 0:
+            control.set_lr(0.02)
+            changed = event.last
+        elif isinstance(event, Block) and event.first > changed > 0:
+            break
+        elif isinstance(event, Checkpoint):
+            told.append(event)
+    assert told[-1].epoch == changed
+    rest = join(records(list(run(override(job, {"training.epochs": changed + 2}), LINE, resume=told[-1]))))
+    assert rest.lr.tolist() == [0.02] * 2
+
+
 EXPLODING: dict[str, Any] = {"optimizer.lr": 0.1, "training.epochs": 60}
 
 

@@ -256,9 +256,13 @@ def test_the_target_need_not_be_there_and_rows_neither(files: Files) -> None:
         ("in.csv", "area;name\n1;a,b\n", "out.csv", "1;a,b;1.0"),
         ("in.csv", "area;name\n1;a,b\n", "out.TSV", "1\ta,b\t1.0"),
         ("in.tsv", "area\tname\n1\ta,b\n", "out.csv", '1,"a,b",1.0'),
+        ("in.csv", "area;name\n1,5;a,b\n", "out.csv", "1,5;a,b;1,5"),
+        ("in.tsv", "area\tname\n1,5\ta,b\n", "out.tsv", "1,5\ta,b\t1,5"),
+        ("in.tsv", "area\tname\n1,5\ta,b\n", "out.csv", "1,5;a,b;1,5"),
+        ("in.csv", "area;name\n1.5;a\n", "out.csv", "1.5;a;1.5"),
     ],
 )
-def test_the_cells_are_separated_as_they_were_unless_the_name_says_otherwise(
+def test_numbers_and_delimiters_are_written_as_they_were_unless_the_name_says_otherwise(
     name: str, content: str, out: str, line: str, files: Files
 ) -> None:
     files.save(table(AREA), [1.0, 0.0])

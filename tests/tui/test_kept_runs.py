@@ -130,3 +130,12 @@ def test_a_setting_that_only_one_of_the_same_kind_has_shows_where_it_is_left_out
     first = builtin("slope-by-hand")
 
     assert ("rows", ("·", "50")) in differing([first, override(first, {"data.step": None, "data.rows": 50})])
+
+
+def test_two_of_a_kind_are_told_apart_also_beside_one_of_another() -> None:
+    plain = builtin("gentle-line")
+    other = override(plain, {"optimizer.name": "adam"})
+
+    rows = dict(differing([other, override(plain, {"optimizer.momentum": 0.9}), plain]))
+    assert rows["momentum"] == ("·", "0.9", "0")
+    assert "betas" not in rows

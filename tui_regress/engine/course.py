@@ -53,8 +53,10 @@ class Course:
         """Epochs in the next block."""
         self._checkpoint: Checkpoint | None = None
         """The latest one, which may be that of an earlier record where the state is large."""
-        self._told = -1
-        """The record of the last checkpoint yielded."""
+        self._frozen = -1, 0.0
+        """Its record, and the learning rate from there on."""
+        self._told: Checkpoint | None = None
+        """The last one yielded."""
         self._freezing = Budget(0.05, 0.01)
         self._telling = Budget(1.0, 0.01)
         self._measuring = Budget(0.25, 0.05)
@@ -121,18 +123,20 @@ class Course:
             self._state.lr = control.take_lr(self._state.lr, 0)
             yield from self._take(self._validated(self._backend.record(self._state)))
         while self._end is None:
-            epoch = self._state.epoch
-            self._state.lr = control.take_lr(self._state.lr, epoch + 1)
+            epoch, lr = self._state.epoch, self._state.lr
+            self._state.lr = control.take_lr(lr, epoch + 1)
             over = control.stopped or epoch >= self._epochs
             turn = 0 if over else control.take_turn(min(self._length, self._epochs - epoch), epoch)
-            # A pause may halt an epoch that is alone in its block, and then it is too late to say anything.
-            alone = turn == 1
-            if not turn or self._freezing.due(soon=alone):
+            # A pause may halt an epoch that is alone in its block, and then it is too late to say anything; and what a
+            # person has set is not to be forgotten.
+            soon = turn == 1 or self._state.lr != lr
+            if (not turn or self._freezing.due(soon=soon)) and (epoch, self._state.lr) != self._frozen:
+                self._frozen = epoch, self._state.lr
                 self._checkpoint = self._freeze()
             if over:
                 self._end = outcome(epoch, self._epochs, self._verdict)
             elif turn:
-                if self._telling.due(soon=alone):
+                if self._telling.due(soon=soon):
                     yield from self._tell()
                 yield from self._advance(turn, block_seconds)
             else:
@@ -176,8 +180,8 @@ class Course:
 
     def _tell(self) -> Iterator[Event]:
         """The latest checkpoint, if it is news."""
-        if self._checkpoint is not None and self._checkpoint.epoch != self._told:
-            self._told = self._checkpoint.epoch
+        if self._checkpoint is not None and self._checkpoint is not self._told:
+            self._told = self._checkpoint
             with self._telling:
                 yield self._checkpoint
 

@@ -16,7 +16,7 @@ from polars.io.plugins import register_io_source
 
 from tui_regress.data.batches import TableBatches
 from tui_regress.data.dataset import FloatArray
-from tui_regress.data.features import read_as, shown
+from tui_regress.data.features import needs_comma, read_as, shown
 from tui_regress.data.progress import Progress, paced, silent
 from tui_regress.data.reading import Layout, lay_out
 from tui_regress.data.synthetic import feature_names
@@ -64,7 +64,8 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
 
     ``model`` is a saved model (.pt, its .toml beside it) or a kept run. ``table`` is any table with the columns that
     the model was fitted to; a model without a table looks for ``x``, or ``x1``, ``x2``, …. As ``out`` a path is CSV,
-    TSV or Parquet by its name, and replaced as a whole or not at all; a stream gets CSV, in UTF-8.
+    TSV or Parquet by its name, and replaced as a whole or not at all; a stream gets CSV. From text to text the
+    delimiter and the decimal mark stay, unless the name asks for another delimiter.
 
     Raises InputError where a file cannot be read or written, ExperimentError where a column is missing.
     """
@@ -72,17 +73,19 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
     if isinstance(out, Path):
         _check_destination(out, [table] if isinstance(model, KeptRun) else [table, model, model.with_suffix(".toml")])
     layout, outcome = lay_out(table), Outcome()
-    frames = _frames(fitted, layout, TableBatches(table, fitted.columns, progress), outcome, paced(progress))
-    delimiter = "," if layout.delimiter == "\t" else layout.delimiter
+    batches = TableBatches(table, fitted.columns, progress)
+    frames = _frames(fitted, layout, batches, outcome, paced(progress))
+    comma = _has_comma(fitted.columns, layout, batches)
+    delimiter = layout.delimiter if layout.delimiter != "\t" else ";" if comma else ","
     if not isinstance(out, Path):
-        _write_text(frames, out, delimiter)
+        _write_text(frames, out, delimiter, comma=comma)
         return outcome
     with _replacing(out) as part:
         if out.suffix.lower() == ".parquet":
             _write_parquet(frames, part)
         else:
             with part.open("wb") as file:
-                _write_text(frames, file, "\t" if out.suffix.lower() == ".tsv" else delimiter)
+                _write_text(frames, file, "\t" if out.suffix.lower() == ".tsv" else delimiter, comma=comma)
     return outcome
 
 
@@ -134,6 +137,13 @@ def _check_destination(out: Path, inputs: Sequence[Path]) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
             raise InputError(f"{printable(str(out))}: is what the predictions are made from; choose another name.")
+
+
+def _has_comma(columns: Sequence[Column], layout: Layout, batches: TableBatches) -> bool:
+    """Whether the table has decimal commas, as far as its first batch shows: then the predictions have them too."""
+    numbers = [layout.find(column.name, "data.features") for column in columns if not column.values]
+    first = next((frame for frame, _ in batches), None)
+    return first is not None and any(needs_comma(layout, first.to_series(index)) for index in numbers)
 
 
 def _frames(
@@ -195,15 +205,15 @@ def _rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
 
 
-def _write_text(frames: Iterator[pl.DataFrame], file: IO[bytes], separator: str) -> None:
+def _write_text(frames: Iterator[pl.DataFrame], file: IO[bytes], delimiter: str, *, comma: bool) -> None:
     head = next(frames)
     for name, kind in head.schema.items():
         if kind.is_nested() or kind in (pl.Binary, pl.Object):
             advice = "write to a file that ends in .parquet"
             raise InputError(f"column {printable(name)} holds {kind}, which CSV cannot; {advice}.")
-    head.write_csv(file, separator=separator)
+    head.write_csv(file, separator=delimiter)
     for frame in frames:
-        frame.write_csv(file, separator=separator, include_header=False)
+        frame.write_csv(file, separator=delimiter, decimal_comma=comma, include_header=False)
 
 
 def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:

@@ -85,7 +85,7 @@ def differing(experiments: Sequence[Experiment]) -> list[tuple[str, tuple[str, .
     """The settings of training that are not the same in all ``experiments``: a name, and the value in each.
 
     A setting has its own name, preceded by its table where another table has one of that name too. Where the data,
-    the model or the optimizer are of different kinds, those of their settings that only some have are left out.
+    the model or the optimizer are of different kinds, those of their settings in which no two differ are left out.
     """
     settings = [_settings(experiment) for experiment in experiments]
     keys = list(dict.fromkeys(key for one in settings for key in one))
@@ -98,7 +98,8 @@ def differing(experiments: Sequence[Experiment]) -> list[tuple[str, tuple[str, .
             tuple(one.get(key, _UNSET) for one in settings),
         )
         for key in keys
-        if key in differ and (key.partition(".")[0] not in other_kinds or all(key in one for one in settings))
+        if key in differ
+        and (key.partition(".")[0] not in other_kinds or len({one[key] for one in settings if key in one}) > 1)
     ]
 
 

@@ -1,10 +1,12 @@
 """The Python API: the numbers of a run as arrays, how it is stopped, what it leaves behind."""
 
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -269,3 +271,17 @@ def test_the_package_has_the_public_names_and_no_others() -> None:
     with pytest.raises(AttributeError, match="module 'tui_regress' has no attribute 'trian'"):
         getattr(tui_regress, "trian")  # noqa: B009 (a type checker refuses the plain way, as it should)
     assert describe(InputError("No.")) == "No."
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"<!-- python -->\n```python\n(.*?)```", readme, flags=re.DOTALL)
+    rng = np.random.default_rng(0)
+    rows = [f"{area:.0f},{rooms},{3000 * area + 9000 * rooms}" for area, rooms in rng.integers(2, 90, size=(80, 2))]
+    (tmp_path / "houses.csv").write_text("\n".join(["area,rooms,price", *rows]))
+    monkeypatch.chdir(tmp_path)
+
+    found: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), found)  # noqa: S102 - our own example
+    assert found["result"].status == "completed"
+    assert (tmp_path / "houses.pt").exists()

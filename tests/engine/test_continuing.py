@@ -223,7 +223,7 @@ def test_a_learning_rate_set_by_hand_is_kept_though_it_was_not_yet_used(tmp_path
     assert rest.lr.tolist() == [0.02] * 5
 
 
-def test_a_learning_rate_set_by_hand_outlives_a_process_that_is_killed_the_moment_after(tmp_path: Path) -> None:
+def test_a_learning_rate_set_by_hand_outlives_a_process_that_is_killed_the_moment_after() -> None:
     control, told = Control(), list[Checkpoint]()
     job = experiment({"optimizer.lr": 0.01, "training.epochs": 10**9})
     changed = -1

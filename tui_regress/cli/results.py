@@ -224,13 +224,18 @@ def _write_text(text: str, output: Path | None) -> None:
 @contextmanager
 def _file(output: Path | None) -> Iterator[IO[bytes]]:
     """The file to write; standard output for None. Raises InputError."""
+    from tui_regress.files import replacing
     from tui_regress.problems import InputError
 
     if output is None:
         yield standard_output()
-        return
-    try:
-        with output.open("wb") as file:
+    elif output.exists() and not output.is_file():
+        # A pipe or a device is written to; there is nothing to put in its place.
+        try:
+            with output.open("wb") as file:
+                yield file
+        except OSError as error:
+            raise InputError(f"{printable(str(output))}: cannot be written: {error.strerror}.") from None
+    else:
+        with replacing(output) as [part], part.open("wb") as file:
             yield file
-    except OSError as error:
-        raise InputError(f"{printable(str(output))}: cannot be written: {error.strerror}.") from None

@@ -67,7 +67,7 @@ def _of_table(path: Path, target: str | None, features: Sequence[str] | None, dr
     file = label(path)
     if target is None:
         columns = listed(column_names(path), 30)
-        raise InputError(f"name the column to predict with --target; {file} has: {columns}.")
+        raise InputError(f"name the column to predict, its target; {file} has: {columns}.")
     named = None if features is None else tuple(features)
     table = Table(str(path), target, named, tuple(drop), standardize=True)
     seen = preview(table)

@@ -127,16 +127,16 @@ class Course:
             self._state.lr = control.take_lr(lr, epoch + 1)
             over = control.stopped or epoch >= self._epochs
             turn = 0 if over else control.take_turn(min(self._length, self._epochs - epoch), epoch)
-            # A pause may halt an epoch that is alone in its block, and then it is too late to say anything; and what a
-            # person has set is not to be forgotten.
-            soon = turn == 1 or self._state.lr != lr
-            if (not turn or self._freezing.due(soon=soon)) and (epoch, self._state.lr) != self._frozen:
+            # What a person does is not to be lost, whenever the process is killed: a new learning rate, a pause. That
+            # may halt an epoch that is alone in its block, and then it is too late to say anything.
+            now, soon = not turn or self._state.lr != lr, turn == 1
+            if (now or self._freezing.due(soon=soon)) and (epoch, self._state.lr) != self._frozen:
                 self._frozen = epoch, self._state.lr
                 self._checkpoint = self._freeze()
             if over:
                 self._end = outcome(epoch, self._epochs, self._verdict)
             elif turn:
-                if self._telling.due(soon=soon):
+                if now or self._telling.due(soon=soon):
                     yield from self._tell()
                 yield from self._advance(turn, block_seconds)
             else:

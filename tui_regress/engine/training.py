@@ -32,13 +32,14 @@ def run(
     on, or goes back to its best record, as the experiment's ``on_divergence`` says; when else it ends before its last
     epoch is told in :mod:`tui_regress.engine.stopping`.
 
-    A Checkpoint comes at the start and then about once a second, when the run halts in a pause, and before Ended
-    unless a verdict has stopped the run; it is that of the last record, or of an earlier one where the run was stopped
-    in the middle of an epoch or its end lies within a block. Measured comes a few times a second where it costs little,
-    and once before Ended.
+    A Checkpoint comes at the start and then about once a second, before each epoch that takes long, when the learning
+    rate changes, when the run halts in a pause, and before Ended unless a verdict has stopped the run. The last one may
+    be of an earlier record than the last, where the run ended in the middle of a block. Measured comes a few times a
+    second where it costs little, and once before Ended, of the parameters that the run gives.
 
     With ``resume`` the run goes on: from parameters, with a fresh optimizer, or from a checkpoint, and then with the
-    numbers and the end of a run that was never interrupted. The records follow on those of ``resume.epoch``.
+    numbers and the end of a run that was never interrupted, at the checkpoint's learning rate unless ``control`` sets
+    another. The records follow on that of ``resume.epoch``.
 
     Raises ExperimentError where experiment, data and device do not fit, InputError where the checkpoint is of another
     run; errors of the work itself pass through, and then there is no Ended.

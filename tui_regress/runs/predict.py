@@ -1,6 +1,5 @@
 """Predictions for the rows of a table, however many: what the model says beside each of them, in bounded memory."""
 
-import os
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from tui_regress.data.synthetic import feature_names
 from tui_regress.engine import objective
 from tui_regress.engine.checkpoints import load_model
 from tui_regress.experiment import Column, Experiment, Linear, Model, Table
+from tui_regress.files import replacing
 from tui_regress.problems import InputError
 from tui_regress.runs.kept import KeptRun
 from tui_regress.text import printable
@@ -80,7 +80,7 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
     if not isinstance(out, Path):
         _write_text(frames, out, delimiter, comma=comma)
         return outcome
-    with _replacing(out) as part:
+    with replacing(out) as [part], _told(out):
         if out.suffix.lower() == ".parquet":
             _write_parquet(frames, part)
         else:
@@ -201,6 +201,15 @@ def _free(name: str, taken: Set[str]) -> str:
     return next(free for free in chain([name], (f"{name}_{k}" for k in count(2))) if free not in taken)
 
 
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """Whatever polars says against writing, in a sentence."""
+    try:
+        yield
+    except PolarsError as error:
+        raise InputError(f"{printable(str(out))}: cannot be written: {printable(str(error))}.") from None
+
+
 def _rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
 
@@ -220,20 +229,3 @@ def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:
     # polars writes a frame in one go; only what it reads piece by piece does it write piece by piece.
     head = next(frames)
     register_io_source(lambda *_: frames, schema=head.schema).sink_parquet(path)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside ``path``; it takes its place once all is on the disk."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            yield part
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except (OSError, PolarsError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{printable(str(path))}: cannot be written: {printable(reason)}.") from None

@@ -75,7 +75,7 @@ class TorchDescent(base.Descent[S, Tensor]):
         ]
 
     def _refill(self, state: S, values: Floats, gathered: Any) -> None:
-        # Not load_state_dict: it would load the whole of torch's compiler.
+        # Not load_state_dict, which would make float64 of what NAdam multiplies up in float32.
         for parameter, found in zip(state.optimizer.param_groups[0]["params"], gathered, strict=True):
             state.optimizer.state[parameter] = {
                 # torch keeps single numbers, such as the count of steps, on the CPU.

@@ -114,7 +114,7 @@ def test_a_stop_takes_effect_within_a_long_validation(monkeypatch: pytest.Monkey
     rng = np.random.default_rng(0)
     data = dataset(LINE_X, LINE_Y, held=(rng.normal(size=100_000), rng.normal(size=100_000)))
     monkeypatch.setattr(validation, "CHUNK", 10)
-    control, seen = Control(), list[Event]()
+    control = Control()
     breathe, breaths = control.breathe, iter(range(500))
 
     def stop_after_some(*, alone: bool) -> None:

@@ -270,8 +270,9 @@ def test_a_checkpoint_nested_without_end_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, deep if name.endswith("data.pkl") else content)
-    with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged"):
+    with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged") as caught:
         load_checkpoint(path)
+    assert isinstance(caught.value.__cause__, RecursionError)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,9 @@ async def test_the_code_follows_the_settings_and_runs_with_python_alone(
         await pilot.press("w", "w")
         await until(pilot, (tmp_path / "cpu-line-2.py").exists, "two files")
         assert (tmp_path / "cpu-line.py").read_text() == pane.text
-        await pilot.press("2", "s")
+        await pilot.press("m")
+        assert pane.is_maximized
+        await pilot.press("m", "2", "s")
         await ended(app, pilot)
         parameters = app.session.parameters
     assert parameters is not None

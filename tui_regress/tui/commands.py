@@ -46,7 +46,7 @@ COMMANDS = (
     Command("x", "stop", "stop", "Stop training and keep what there is", "Run"),
     Command("c", "continue", "continue", "Go on with a run that was stopped, as if it had never been", "Run"),
     Command("r", "reset", "reset", "Back to the same first parameters and the same data", "Run"),
-    Command("d", "new_data", "new data", "Draw new data with the next seed", "Run"),
+    Command("d", "new_data", "data", "Draw new data with the next seed", "Run"),
     Command(
         "a",
         "retry",

@@ -15,7 +15,7 @@ from tui_regress.tui.screens.open import Opened, OpenScreen, open_file
 from tui_regress.tui.screens.quit import QuitChoice, QuitScreen
 from tui_regress.tui.screens.save import SaveScreen
 from tui_regress.tui.screens.views import Views
-from tui_regress.tui.session import Session
+from tui_regress.tui.session import RunState, Session
 
 if TYPE_CHECKING:
     from tui_regress.tui.screens.runs import RunChosen
@@ -81,7 +81,9 @@ class Doors(Views):
     def action_quit(self) -> None:
         """Leave, after a question where a run would be lost."""
         if self.session.state.active:
-            self.app.push_screen(QuitScreen(kept=self.session.kept_id is not None), self._quit_chosen)
+            paused = self.session.state is RunState.PAUSED
+            kept = self.session.kept_id is not None
+            self.app.push_screen(QuitScreen(kept=kept, paused=paused), self._quit_chosen)
         else:
             self.app.exit()
 

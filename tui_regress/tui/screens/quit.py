@@ -24,14 +24,15 @@ class QuitScreen(Dialog[QuitChoice]):
         Binding("ctrl+s", "choose('save')", "save the model"),
     ]
 
-    def __init__(self, *, kept: bool) -> None:
+    def __init__(self, *, kept: bool, paused: bool) -> None:
         super().__init__()
         self._kept = kept
+        self._paused = paused
 
     def compose(self) -> ComposeResult:
         """The question and three answers."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "Training is running"
+            box.border_title = "Training is paused" if self._paused else "Training is running"
             yield Label(_KEPT if self._kept else _LOST)
             with Horizontal(classes="buttons"):
                 yield Button("Keep training  esc", id="keep", variant="primary", compact=True)

@@ -33,13 +33,15 @@ class _Origin(NamedTuple):
 class CodePane(ScrollableContainer, can_focus=True):
     """Follows the settings while it is in view; copied or saved with one key."""
 
-    BINDINGS = [Binding("c", "copy", "copy"), Binding("w", "write", "save it")]
+    ALLOW_MAXIMIZE = True
+    # Not in the footer, which is full: the frame says it.
+    BINDINGS = [Binding("c", "copy", "copy", show=False), Binding("w", "write", "save", show=False)]
 
     text = reactive("", init=False)
     """The script; empty while there is none."""
 
     def __init__(self) -> None:
-        super().__init__(Static("", id="listing", markup=False), id="code", classes="pane result")
+        super().__init__(Static("writing …", id="listing", markup=False), id="code", classes="pane result")
         self.border_title = "The run as code"
         self.border_subtitle = "c copies · w saves it"
         self._session: Session | None = None

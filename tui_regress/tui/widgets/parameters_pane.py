@@ -118,7 +118,9 @@ class ParametersPane(Vertical):
         if session.ended is not None and session.ended.stop == "early-stopping":
             self.border_subtitle = f"best on validation: epoch {session.ended.record:,}"
         details = self.query_one("#details", Static)
-        details.update(_details(session, self.content_size.width, inks(self.app)["held-out"]))
+        parts = _details(session, self.content_size.width, inks(self.app)["held-out"])
+        self.set_class(bool(parts), "-detailed")
+        details.update(Group(*parts))
 
 
 def _name_width(names: tuple[str, ...]) -> int:
@@ -136,7 +138,7 @@ def _true_parameters(session: Session) -> NDArray[np.float64] | None:
     return session.dataset.true_parameters[: len(session.names)]
 
 
-def _details(session: Session, width: int, held_out: str) -> Group:
+def _details(session: Session, width: int, held_out: str) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for metrics in metrics_tables(session, width, held_out):
         parts += [metrics, ""]
@@ -160,7 +162,7 @@ def _details(session: Session, width: int, held_out: str) -> Group:
         parts.append(table)
     if samples := _sample_lines(session):
         parts += ["", *samples]
-    return Group(*parts)
+    return parts
 
 
 def _sample_lines(session: Session) -> list[Text]:

@@ -307,3 +307,12 @@ def test_the_stage_of_loading_is_shown_until_the_data_are_there() -> None:
     lab.answer()
     assert (shown, lab.session.loading) == (("reading houses.csv", 0.5), None)
     assert not lab.conductor.loading(messages.Loading(lab.session.request, "late", 1.0))
+
+
+def test_the_rate_on_the_screen_is_the_one_a_run_of_this_screen_goes_on_with() -> None:
+    lab = Lab().running()
+    lab.conductor.checkpoint_reached(messages.CheckpointReached(lab.session.run_id, Checkpoint(0, {})))
+    lab.conductor.step_lr(+1)
+    lab.ended()
+    lab.conductor.continue_()
+    assert lab.conductor.control.take_lr(0.5, 1) == lab.session.experiment.optimizer.lr == 0.03

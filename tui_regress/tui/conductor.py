@@ -295,5 +295,8 @@ class Conductor:
         resume, kept = None, None
         if self._start_when_ready == "continue":
             resume, kept = session.checkpoint, None if session.kept_id is None else Kept(session.kept_id)
+            if not isinstance(resume, Path):
+                # A rate that was set in the midst of a long epoch, just before the stop, is in no checkpoint.
+                self._control.set_lr(session.experiment.optimizer.lr)
         self._start_when_ready = None
         self._runner.train(session.run_id, session.experiment, session.dataset, self._control, resume, kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.calling import Call, Result
+from tests.calling import Call, Result, start
 from tests.runs.made_up import add_run
 from tui_regress.cli import Exit
 from tui_regress.data import load_dataset
@@ -127,6 +127,18 @@ def test_an_experiment_that_diverges_is_exported_all_the_same_and_ends_with_3(ca
     assert losses == pytest.approx([44, 82.08, 153.16, 285.83], rel=1e-4)
 
 
+def test_a_table_from_standard_input_gives_the_same_formula(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "t,y\n" + "".join(f"{1.7e9 + k},{3 * k}\n" for k in range(9))
+    (tmp_path / "times.csv").write_text(rows, encoding="utf-8")
+    arguments = ["--target", "y", "--to", "formula", "--set", "training.epochs=2000"]
+    formula = call("export", tmp_path / "times.csv", *arguments).out
+    assert formula.startswith("y = ")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+    assert call("export", "-", *arguments).out == formula
+
+
 def test_a_table_is_exported_with_its_options(call: Call, houses: Path) -> None:
     code, out, err = call("export", houses, "--target", "price", "--features", "area", "--to", "formula")
     assert code == Exit.DONE
@@ -203,8 +215,51 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(call: Call, tmp_path:
     assert err == f"tui-regress: {tmp_path / 'folder.csv'}: cannot be written: Is a directory.\n"
 
 
+@pytest.mark.parametrize("form", ["script", "formula", "csv", "jsonl", "parquet"])
+def test_an_export_to_a_full_disk_is_told_in_one_line(call: Call, form: str) -> None:
+    call("train", "gentle-line", *FEW)
+    code, out, err = call("export", "1", "--to", form, "-o", "/dev/full")
+    assert (code, out) == (Exit.WRONG, "")
+    assert err == "tui-regress: /dev/full: cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("arguments", [["export", "1", "--to", "csv"], ["predict", "1", "new.csv"]])
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(
+    call: Call, arguments: list[str], table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("train", "gentle-line", *FEW)
+    monkeypatch.chdir(table.parent)
+    with Path("/dev/full").open("w") as full:
+        process = start(*arguments, stdout=full)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (
+        Exit.WRONG,
+        "tui-regress: standard output: cannot be written: No space left on device.\n",
+    )
+
+
+def test_without_its_data_a_run_gives_a_formula_with_every_digit(call: Call, houses: Path, store: Path) -> None:
+    call("train", houses, "--target", "price", "--features", "area")
+    with Store(store) as runs:
+        theta = runs.kept(1).parameters
+    assert theta is not None
+    short = call("export", "1", "--to", "formula").out
+    houses.unlink()
+    code, out, err = call("export", "1", "--to", "formula")
+    assert (code, err) == (Exit.DONE, "")
+    assert out == f"price = {theta[0]}·area − {-theta[1]}\n"
+    assert len(short) < len(out)
+
+
 def test_without_a_finite_record_there_is_no_formula(call: Call, store: Path) -> None:
     with Store(store) as runs:
         add_run(runs)
     code, _, err = call("export", "1", "--to", "formula")
     assert (code, err) == (Exit.WRONG, "tui-regress: run 1 has no parameters: none of its records is finite.\n")
+
+
+def test_without_a_finite_record_an_experiment_has_no_formula(call: Call) -> None:
+    far = ["--set", "data.x=[1e25, 2e25]", "--set", "data.y=[1e25, 2e25]", "--set", "device.dtype=float32"]
+    code, out, err = call("export", "gentle-line", "--to", "formula", "--set", "predict.at=[]", *far)
+    assert (code, out) == (Exit.WRONG, "")
+    assert err.endswith("tui-regress: there is no formula: none of the records is finite.\n")

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from tui_regress.cli import Exit
 from tui_regress.engine.events import Block, Verdict
 from tui_regress.experiment import builtin, encode, override
 from tui_regress.headless import run as headless
+from tui_regress.problems import InputError
 from tui_regress.runs.replay import Comparison
+from tui_regress.runs.store import Store
 
 FEW = ["--set", "training.epochs=3"]
 
@@ -77,6 +80,34 @@ def test_the_list_is_filtered_by_name_and_status_and_cut_to_the_newest(call: Cal
     assert listed("--limit", "3", "--status", "completed") == [4, 3, 1]
     assert listed("--name", "gentle", "--limit", "1") == [3]
     assert call("runs", "--name", "houses") == (Exit.DONE, "", "No such run is kept.\n")
+
+
+def test_list_is_what_the_group_does_by_itself(call: Call, tmp_path: Path) -> None:
+    for name in ("gentle-line", "exploding-line"):
+        call("train", name, *FEW)
+    assert call("runs", "list") == call("runs")
+    assert call("runs", "list", "--json", "--name", "gentle") == call("runs", "--json", "--name", "gentle")
+    none = tmp_path / "none.sqlite"
+    assert call("runs", "--store", none, "list") == call("runs", "--store", none)
+
+
+def test_a_run_of_a_newer_version_is_listed_as_unreadable_and_can_be_deleted(
+    call: Call, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        call("train", "gentle-line", *FEW)
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE runs SET experiment = replace(experiment, '\"sgd\"', '\"muon\"') WHERE id = 1")
+    connection.close()
+    code, out, err = call("runs")
+    assert (code, [line.split()[0] for line in out.splitlines()]) == (Exit.DONE, ["run", "2"])
+    assert err.startswith("Run 1, gentle-line, cannot be read by this version: its experiment: optimizer.name = 'muon'")
+    assert err.endswith("`tui-regress runs delete 1` removes it.\n")
+    assert call("runs", "--json").err == err
+    monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
+    code, out, asked = call("runs", "delete", "1")
+    assert (code, asked) == (Exit.DONE, f"{err}1 run deleted.\n")
+    assert call("runs").err == ""
 
 
 def test_of_many_runs_the_newest_are_listed_and_the_others_hinted_at(
@@ -259,6 +290,42 @@ def test_a_run_that_has_ended_does_not_go_on(call: Call) -> None:
     assert call("runs", "resume", "1") == (Exit.WRONG, "", f"tui-regress: {sentence}\n")
 
 
+def test_a_run_interrupted_before_its_first_checkpoint_begins_anew(call: Call, store: Path) -> None:
+    call("train", "gentle-line", *FEW)
+    before = call("export", "1", "--to", "csv").out
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE runs SET status = 'interrupted', stop = NULL, parameters = NULL, epoch = -1")
+        connection.execute("DELETE FROM blocks")
+    connection.close()
+    code, _, err = call("runs", "resume", "1")
+    assert (code, err.splitlines()) == (
+        Exit.DONE,
+        [
+            "Run 1 was interrupted before its first checkpoint; it begins anew.",
+            "Kept as run 1; `tui-regress runs show 1` tells about it.",
+        ],
+    )
+    assert call("export", "1", "--to", "csv").out == before
+
+
+def test_a_stopped_run_whose_checkpoint_is_gone_says_so(call: Call, store: Path) -> None:
+    stopped_early(store, "gentle-line", training__epochs=5000, training__gradient="analytic")
+    with Store(store) as opened:
+        opened.checkpoint_path(1).unlink()
+    sentence = "the checkpoint of run 1 is gone; it can only be trained again."
+    assert call("runs", "resume", "1") == (Exit.WRONG, "", f"tui-regress: {sentence}\n")
+
+
+def test_a_run_whose_end_is_lost_is_not_said_to_be_kept(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_arguments: object) -> None:
+        raise InputError("the disk is full.")
+
+    monkeypatch.setattr(Store, "write", write)
+    err = call("train", "gentle-line", *FEW).err
+    assert err.endswith("The end of run 1 is not kept, or only in part. the disk is full.\n")
+    assert "Kept as" not in err
+
+
 def test_a_run_whose_data_have_changed_is_not_run_again(call: Call, houses: Path) -> None:
     call("train", houses, "--target", "price", *FEW)
     houses.write_text(houses.read_text(encoding="utf-8").replace("450", "460"), encoding="utf-8")
@@ -300,10 +367,12 @@ class Keyboard(io.StringIO):
         return True
 
 
-def test_runs_are_deleted_without_a_question_where_nobody_could_answer(call: Call) -> None:
+def test_where_nobody_could_answer_nothing_is_deleted_without_yes(call: Call) -> None:
     for _ in range(3):
         call("train", "gentle-line", *FEW)
-    assert call("runs", "delete", "1", "3", "1") == (Exit.DONE, "", "2 runs deleted.\n")
+    sentence = "tui-regress: there is no terminal to ask on; `--yes` deletes without a question.\n"
+    assert call("runs", "delete", "1", "3", "1") == (Exit.WRONG, "", sentence)
+    assert call("runs", "delete", "1", "3", "1", "--yes") == (Exit.DONE, "", "2 runs deleted.\n")
     assert [run["run"] for run in call("runs", "--json").events] == [2]
 
 

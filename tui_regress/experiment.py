@@ -71,6 +71,8 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     numbers."""
     fill: tuple[float, ...] = ()
     """What stands for a missing value: a number for each 0/1 column, one for a column of numbers. (): nothing does."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of its numbers, wherever the cells themselves leave it open: 1.234 may be 1234."""
 
     @property
     def width(self) -> int:
@@ -276,13 +278,17 @@ def override(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     """``experiment`` with dotted settings (``optimizer.lr``) replaced; a value of None unsets one.
 
     Where a change names another source, model or optimizer, the settings that the new kind shares are kept; where it
-    chooses other columns of a table, what a saved model says of the columns is not.
+    chooses other columns of a table, what a saved model says of the columns is not, and where it holds out other rows,
+    what fills their gaps is not: it is a mean over the rows of training.
     Raises ExperimentError.
     """
     tables = encode(experiment)
     for pinned, choices in _PINNED.items():
         if not choices.isdisjoint(changes) and pinned not in changes:
             tables["data"].pop(pinned.removeprefix("data."), None)
+    if not _HOLDING_OUT.isdisjoint(changes) and "data.columns" not in changes:
+        for column in tables["data"].get("columns", ()):
+            del column["fill"]
     for key in sorted(changes, key=_widest_first):
         table, _, setting = key.rpartition(".")
         if table not in _TABLES and (table or setting not in ("name", "title", "about", *_TABLES)):
@@ -422,6 +428,8 @@ _PINNED = {
     "data.classes": frozenset({"data.target"}),
 }
 """What a saved model says of its table, and the settings that make it void."""
+_HOLDING_OUT = frozenset({"training.seed", "training.validation"})
+"""Settings that say which rows are held out."""
 _TABLES = ("data", "model", "optimizer", "training", "device", "predict")
 _KINDS: dict[str, tuple[type[Struct], ...]] = {
     "data.source": (Points, LinearData, LogisticData, Table),

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from tests.data.conftest import load_file
-from tui_regress.data import batches, load_dataset
+from tui_regress.data import batches, dialect, load_dataset
 from tui_regress.data.batches import TableBatches
 from tui_regress.data.dataset import FloatArray
 from tui_regress.data.tables import pinned
@@ -170,3 +170,46 @@ def test_a_pinned_experiment_brings_the_columns_along(tmp_path: Path) -> None:
     table = pinned(experiment, dataset).data
     assert isinstance(table, Table)
     np.testing.assert_array_equal(stacked(TableBatches(path, table.columns))[1], dataset.X)
+
+
+def test_the_model_knows_the_decimal_mark_where_the_table_leaves_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    columns = [Column("x", decimal=","), Column("y")]
+    path.write_text("x;y\n1.234;1.234\n2.000;2\n")
+    table = TableBatches(path, columns)
+    assert stacked(table)[1].tolist() == [[1234.0, 1.234], [2000.0, 2.0]]
+    assert table.comma
+    path.write_text("x;y\n1.234;1\n2.5;2\n")
+    table = TableBatches(path, columns)
+    assert stacked(table)[1].tolist() == [[1.234, 1.0], [2.5, 2.0]]
+    assert not table.comma
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_only_lines_without_a_character_are_left_out(tmp_path: Path, line_end: str) -> None:
+    path = tmp_path / "t.csv"
+    lines = ["x,note", "1,a", ",", "", f'2,"{line_end}{line_end},"', ",", "", "3,b", ""]
+    path.write_bytes(line_end.join(lines).encode())
+    np.testing.assert_array_equal(stacked(TableBatches(path, [Column("x")]))[1].ravel(), [1, np.nan, 2, np.nan, 3])
+    path.write_bytes(line_end.join(["x", "1", "", "3", ""]).encode())
+    np.testing.assert_array_equal(stacked(TableBatches(path, [Column("x")]))[1].ravel(), [1, np.nan, 3])
+
+
+def test_a_stray_quotation_mark_is_given_up_after_some_megabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_BLOCK", 1000)
+    monkeypatch.setattr(dialect, "_LONGEST", 10_000)
+    seen = list[int]()
+    counted = dialect._end_of_rows
+
+    def end_of_rows(block: bytes, mark: bytes) -> int:
+        seen.append(len(block))
+        return counted(block, mark)
+
+    monkeypatch.setattr(dialect, "_end_of_rows", end_of_rows)
+    path = tmp_path / "t.csv"
+    path.write_text("x,note\n" + "1,a\n" * 20_000 + '2,"a\n' + "3,b\n" * 50_000)
+    with pytest.raises(ExperimentError, match=r"in line 20,002 a quotation mark is not closed"):
+        TableBatches(path, [Column("x")])
+    assert max(seen) <= 12_000

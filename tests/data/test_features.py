@@ -162,16 +162,22 @@ def test_wrong_columns_to_drop_are_named(load_table: LoadTable, settings: dict[s
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_first_column_without_a_name_that_counts_the_rows_is_left_out(load_table: LoadTable, first: int) -> None:
-    content = ",x,y\n" + "".join(f"{row + first},{row * row},{row}\n" for row in range(5))
+@pytest.mark.parametrize(
+    ("header", "name"), [("", "column_1"), *[(name,) * 2 for name in ("id", "Index", "Unnamed: 0")]]
+)
+def test_a_column_that_counts_the_rows_is_left_out_unless_it_is_named(
+    load_table: LoadTable, header: str, name: str, first: int
+) -> None:
+    content = f"{header},x,y\n" + "".join(f"{row + first},{row * row},{row}\n" for row in range(5))
     dataset = load_table(content)
     assert dataset.feature_names == ("x",)
-    assert dataset.notes == ("Left out: column_1 (row numbers).",)
-    assert load_table(content, features=("column_1",)).feature_names == ("column_1",)
+    assert dataset.notes == (f"Left out: {name} (row numbers).",)
+    assert load_table(content, features=(name,)).feature_names == (name,)
+    assert load_table(content, drop=("x",)).feature_names == (name,)
 
 
 @pytest.mark.parametrize(
-    "content", ["id,x,y\n0,5,1\n1,3,2\n2,4,4\n", ",x,y\n0,5,1\n2,3,2\n1,4,4\n", ",x,y\n5,5,1\n6,3,2\n"]
+    "content", ["a,x,y\n0,5,1\n1,3,2\n2,4,4\n", ",x,y\n0,5,1\n2,3,2\n2,4,4\n", ",x,y\n5,5,1\n6,3,2\n"]
 )
 def test_any_other_first_column_of_numbers_is_a_feature(load_table: LoadTable, content: str) -> None:
     assert load_table(content).features == 2
@@ -291,3 +297,32 @@ def test_pinned_classes_number_the_target_and_other_values_are_an_error(load_tab
 def test_an_experiment_without_a_table_has_nothing_to_pin() -> None:
     experiment = Experiment(data=LinearData())
     assert pinned(experiment, load_dataset(experiment)) is experiment
+
+
+@pytest.mark.parametrize("model", [Linear(), Logistic()])
+@pytest.mark.parametrize(
+    "content",
+    [
+        # a value and a class that only rows without a size have
+        "region,size,y\nnorth,1,1\nsouth,2,0\nwest,,2\nnorth,3,1\n",
+        # a column that is constant once rows are left out, with gaps of its own
+        "sex,size,y\nmale,1,1\nmale,2,0\nfemale,,1\n,4,1\n",
+    ],
+)
+def test_a_table_loads_again_as_it_was_fitted(tmp_path: Path, model: Linear | Logistic, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(content)
+    named = ("region", "size") if content.startswith("region") else None
+    experiment = Experiment(data=Table(str(path), "y", named), model=model)
+    dataset = load_dataset(experiment)
+    again = load_dataset(pinned(experiment, dataset))
+    np.testing.assert_array_equal(again.X, dataset.X)
+    np.testing.assert_array_equal(again.y, dataset.y)
+    assert dataset.rows == 3
+
+
+def test_a_column_read_with_a_decimal_comma_is_pinned_as_such(load_table: LoadTable) -> None:
+    columns = load_table("a;b;y\n1.234,5;1.5;1\n2,5;2.5;2\n").columns
+    assert columns == (Column("a", decimal=","), Column("b"))
+    dataset = load_table("a;b;y\n1.234;1.234;1\n2.000;2;2\n", columns=columns)
+    assert dataset.X[:, 1].tolist() == [1.234, 2.0]

@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.impute import SimpleImputer
 
 from tests.data.conftest import LoadTable
+from tui_regress.data import load_dataset
 from tui_regress.data.split import held_out
-from tui_regress.experiment import Training
+from tui_regress.data.tables import pinned
+from tui_regress.experiment import Experiment, Table, Training, override
 from tui_regress.problems import ExperimentError
 
 CONTENT = "x,sex,y\n1,male,1\n,male,2\n3,,3\n5,female,4\n7,male,\n"
@@ -18,7 +22,10 @@ def test_missing_values_are_filled_with_the_mean_and_counted(load_table: LoadTab
     assert dataset.dropped_rows == 1
     assert dataset.notes == (
         "1 of 5 rows left out: the target is missing.",
-        "Missing values, filled with the mean over the training rows: x (1), sex (1).",
+        (
+            "Missing values, filled with the mean over the training rows: x (1), sex (1); "
+            "the mean of a text is the share of each of its values."
+        ),
     )
 
 
@@ -69,3 +76,14 @@ def test_a_column_without_a_value_in_the_training_rows_is_an_error(load_table: L
 def test_a_missing_value_is_never_taken_for_an_infinite_one(load_table: LoadTable) -> None:
     with pytest.raises(ExperimentError, match="'x': is infinite in row 2"):
         load_table("x,y\n,1\n1e400,2\n3,4\n", missing="mean")
+
+
+@pytest.mark.parametrize(("setting", "value"), [("training.seed", 4), ("training.validation", 0.5)])
+def test_other_rows_held_out_have_other_means(tmp_path: Path, setting: str, value: float) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{row * row if row % 3 else ''},{row}\n" for row in range(30)))
+    experiment = Experiment(data=Table(str(path), "y", missing="mean"), training=Training(validation=0.3, seed=1))
+    kept = pinned(experiment, load_dataset(experiment))
+    fresh = load_dataset(override(experiment, {setting: value})).columns
+    assert load_dataset(kept).columns != fresh
+    assert load_dataset(override(kept, {setting: value})).columns == fresh

@@ -24,7 +24,7 @@ EVIL = st.text(st.sampled_from("\x1b[31m\x07\r\n\x00\u202e\u2028\ufeff\x9b;,\"'[
 
 
 def printed(dataset: Dataset) -> Iterator[str]:
-    yield from (*dataset.feature_names, dataset.target_name, *dataset.notes, *(dataset.labels or ()))
+    yield from (*dataset.feature_names, dataset.target_name, *dataset.notes)
     yield from (column.name for column in dataset.columns)
 
 

@@ -162,7 +162,7 @@ def test_hostile_names_are_safe_in_title_and_about_and_survive_saving(tmp_path: 
 
 def test_table_without_target_names_its_columns(houses: Path) -> None:
     assert problem(houses) == (
-        "name the column to predict, its target; houses.csv has: size, rooms, price, city, sold, grade."
+        "name the column to predict, with --target or target=; houses.csv has: size, rooms, price, city, sold, grade."
     )
 
 

@@ -57,3 +57,10 @@ def test_the_dataset_keeps_the_units_of_the_data_and_hands_training_standardised
     assert scaled.X.tolist() == plain.X.tolist()
     assert scaled.trained.X.mean() == pytest.approx(0)
     assert scaled.trained is scaled.trained
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_columns_of_any_size_are_standardised_without_overflow(size: float) -> None:
+    X = np.array([[-1.0], [2.0], [5.0]]) * size
+    scaling = Standardization.of(X, bias=True)
+    np.testing.assert_allclose(scaling.apply(X).ravel(), np.array([-1, 0, 1]) * np.sqrt(1.5), rtol=1e-12, atol=1e-12)

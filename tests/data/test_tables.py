@@ -138,7 +138,8 @@ def test_two_valued_text_target_becomes_0_and_1_in_sorted_order(load_table: Load
     no, yes = sorted((no, yes))
     dataset = load_table(f"x,y\n1,{yes}\n2, {no}\n3,{yes} \n4,\n", model=Logistic())
     assert dataset.y.tolist() == [1.0, 0.0, 1.0]
-    assert dataset.labels == (no.replace("\x1b", "�"), yes.replace("\x1b", "�"))
+    assert dataset.labels == (no, yes)
+    assert f"1 stands for {yes}, 0 for {no}.".replace("\x1b", "�") in dataset.notes
     assert dataset.dropped_rows == 1
 
 
@@ -328,3 +329,11 @@ def test_dates_are_no_target(typed: Path) -> None:
 )
 def test_two_values_are_told_in_order(typed: Path, target: str, values: tuple[str, str] | None) -> None:
     assert preview(Table(str(typed), target)).classes == values
+
+
+def test_classes_that_begin_alike_are_told_apart_whatever_comes_first(load_table: LoadTable) -> None:
+    low, high = "a" * 60 + "1", "a" * 60 + "2"
+    for first, second in ((low, high), (high, low)):
+        dataset = load_table(f"x,y\n1,{first}\n2,{second}\n3,{high}\n", model=Logistic())
+        assert dataset.labels == (low, high)
+        assert dataset.y.tolist() == [float(first == high), float(second == high), 1.0]

@@ -1,6 +1,7 @@
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from tests.engine.conftest import LINE_X, LINE_Y, dataset, experiment
 from tui_regress.data.dataset import Dataset
+from tui_regress.data.scaling import Standardization
 from tui_regress.engine.checkpoints import load_checkpoint, load_model, save_checkpoint, save_model
 from tui_regress.engine.events import Checkpoint, Plain
 from tui_regress.engine.objective import predict
@@ -47,6 +49,18 @@ def test_torchs_linear_layer_takes_the_model_and_predicts_the_same(bias: bool, d
         predict(again.model, parameters, X), expected, rtol=1e-5 if dtype == "float32" else 1e-13
     )
     assert again == run
+
+
+def test_the_model_of_standardised_columns_is_saved_in_float64_and_a_float32_layer_takes_it(tmp_path: Path) -> None:
+    X = 1.7e9 + np.linspace(-1e3, 1e3, 5).reshape(-1, 1)
+    theta = np.array([0.005, -8.5e6 + 1 / 3])
+    fitted = replace(dataset(X, np.zeros(5)), scaling=Standardization.of(X, bias=True))
+    save_model(tmp_path / "model.pt", experiment(), theta, fitted)
+    assert load_model(tmp_path / "model.pt")[1].tolist() == theta.tolist()
+    layer = torch.nn.Linear(1, 1)
+    layer.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert layer.weight.dtype == torch.float32
+    assert [layer.weight.item(), layer.bias.item()] == theta.astype(np.float32).tolist()
 
 
 def test_the_parameters_handed_over_stay_as_they_are(tmp_path: Path) -> None:
@@ -226,6 +240,14 @@ def test_a_disk_that_fails_leaves_the_old_checkpoint_whole(tmp_path: Path, monke
         save_checkpoint(tmp_path / "12.pt", Checkpoint(42, CONTENT))
     assert load_checkpoint(tmp_path / "12.pt").epoch == 41
     assert [path.name for path in tmp_path.iterdir()] == ["12.pt"]
+
+
+def test_what_a_killed_process_left_of_a_checkpoint_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    left, other = tmp_path / ".12.pt.99999.part", tmp_path / ".112.pt.99999.part"
+    left.write_bytes(b"half")
+    other.write_bytes(b"of another run")
+    save_checkpoint(tmp_path / "12.pt", Checkpoint(41, CONTENT))
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "12.pt"]
 
 
 def test_a_missing_checkpoint_is_told(tmp_path: Path) -> None:

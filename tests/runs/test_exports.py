@@ -1,11 +1,13 @@
 """The records of a kept run, for other programs."""
 
 import builtins
+import errno
 import io
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -160,8 +162,18 @@ def test_without_tensorboard_the_way_to_get_it_is_told(
         return original(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputError, match=r"pip install 'tui-regress\[tensorboard\]'"):
+    with pytest.raises(InputError, match=r"in a clone .*pip install -c constraints\.txt '\.\[tensorboard\]'"):
         write_tensorboard(kept(path), tmp_path / "board")
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet, write_jsonl])
+def test_a_full_disk_is_told_in_the_words_of_the_system(
+    path: Path, write: Callable[[KeptRun, IO[bytes]], None]
+) -> None:
+    keep(path, started(), block(0, [1.0]), ended(0))
+    with pytest.raises(OSError, match="No space left on device") as caught, Path("/dev/full").open("wb", 0) as out:
+        write(kept(path), out)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_folder_that_cannot_be_written_is_told(path: Path, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def keep_on_a_full_disk(path: Path) -> None:
 
 def test_a_disk_that_stays_full_leaves_the_store_whole(path: Path) -> None:
     (note,) = in_a_child(keep_on_a_disk_that_stays_full, path)
-    assert note.startswith("Run 2 cannot be kept for now; training goes on. ")
+    assert note.startswith("The end of run 2 is not kept, or only in part. ")
     assert is_whole(path)
     with Store(path) as store:
         # Of the second, whose process is gone, nobody could write any more what became of it.
@@ -168,6 +168,13 @@ def test_a_lock_is_said_once_and_once_it_is_gone_nothing_is_missing(
     assert run.summary.resumable
 
 
+def test_whether_the_end_of_a_run_is_kept_is_told_before_it_is_passed_on(path: Path) -> None:
+    lost = list[str]()
+    keep(path, started(), block(0, [2.0]), ended(0), on_loss=lambda: lost.append("one"))
+    keep(path, started(), path.unlink, block(0, [2.0]), ended(0), on_loss=lambda: lost.append("two"))
+    assert lost == ["two"]
+
+
 def test_a_store_that_is_deleted_meanwhile_is_said_and_training_goes_on(path: Path) -> None:
     said = list[str]()
 
@@ -179,8 +186,11 @@ def test_a_store_that_is_deleted_meanwhile_is_said_and_training_goes_on(path: Pa
         yield ended(0)
 
     listen(recorded(course(), path, experiment(), dataset()), said)
-    (note,) = said
-    assert note.endswith("runs.sqlite: the store has been moved or deleted.")
+    at_once, at_the_end = said
+    assert at_once.startswith("Run 1 cannot be kept for now; training goes on. ")
+    assert at_the_end.startswith("The end of run 1 is not kept, or only in part. ")
+    for note in said:
+        assert note.endswith("runs.sqlite: the store has been moved or deleted.")
     assert not path.exists()
 
 
@@ -196,8 +206,9 @@ def test_a_run_that_is_deleted_meanwhile_is_said_and_does_not_come_back(path: Pa
         yield ended(0)
 
     listen(recorded(course(), path, experiment(), dataset()), said)
-    (note,) = said
-    assert note.endswith("run 1 has been deleted from the store.")
+    assert len(said) == 2
+    for note in said:
+        assert note.endswith("run 1 has been deleted from the store.")
     with Store(path) as store:
         assert store.runs() == []
 
@@ -277,8 +288,10 @@ def test_checkpoints_that_cannot_be_written_are_said_and_the_records_are_kept(pa
         yield ended(0, status="stopped")
 
     listen(recorded(course(), path, experiment(), dataset()), said)
-    (note,) = said
-    assert note.startswith("Run 1 cannot be kept for now; training goes on. ")
-    assert "runs.sqlite.checkpoints" in note
-    assert "Error" not in note
+    at_once, at_the_end = said
+    assert at_once.startswith("Run 1 cannot be kept for now; training goes on. ")
+    assert at_the_end.startswith("The end of run 1 is not kept, or only in part. ")
+    for note in said:
+        assert "runs.sqlite.checkpoints" in note
+        assert "Error" not in note
     assert (kept(path).summary.status, len(kept(path).records)) == ("stopped", 1)

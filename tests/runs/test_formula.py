@@ -1,15 +1,18 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tui_regress.data.dataset import Dataset
+from tests.runs.made_up import block, ended, keep, kept, started
+from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.experiment import builtin, override
 from tui_regress.runs.formula import formula
 
 
 def named(*features: str, target: str = "y", labels: tuple[str, str] | None = None) -> Dataset:
-    return Dataset(np.zeros((2, len(features))), np.zeros(2), features, target, labels=labels)
+    X = np.tile([[1.0], [5.0]], len(features))
+    return Dataset(X, np.zeros(2), features, target, labels=labels)
 
 
 LINE = builtin("gentle-line")
@@ -25,9 +28,9 @@ CURVE = builtin("pass-or-fail")
         ([0.0, 3.0], "y = 3"),
         ([0.0, 0.0], "y = 0"),
         ([0.99999, 1.0], "y = 1·x + 1"),
-        ([0.0312, 153.2123], "y = 0.0312·x + 153.2"),
+        ([0.0312, 153.2123], "y = 0.0312·x + 153.2123"),
         ([12345.678, 0.51234], "y = 12346·x + 0.51"),
-        ([1.25e-9, 153.2123], "y = 1.25e−9·x + 153.2"),
+        ([1.25e-9, 153.2123], "y = 1.25e−9·x + 153.2123"),
         ([2e8, -1.5e-7], "y = 2e8·x − 1.5e−7"),
     ],
 )
@@ -69,15 +72,53 @@ def evaluate(text: str, **values: float) -> float:
     return float(eval(expression, values | {"exp": math.exp}))  # noqa: S307 - our own arithmetic
 
 
-@pytest.mark.parametrize("digits", [4, 8, 12])
+def predicted(text: str, X: FloatArray) -> FloatArray:
+    return np.array([evaluate(text, **dict(zip("pqrs", row, strict=False))) for row in X.tolist()])
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_predictions_hold_to_as_many_digits(seed: int, digits: int) -> None:
+def test_predictions_hold_to_four_digits_of_their_range(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    theta = rng.normal(size=3) * 10.0 ** rng.uniform(-5, 8, 3)
-    p, q = rng.uniform(0.1, 10, 2).tolist()
-    found = evaluate(formula(LINE, theta, named("p", "q"), digits), p=p, q=q)
-    room = abs(theta[0] * p) + abs(theta[1] * q) + abs(theta[2]) + abs(theta[:2]).min()
-    assert abs(found - (theta[0] * p + theta[1] * q + theta[2])) <= 10.0 ** (1 - digits) * room
+    spreads = 10.0 ** rng.uniform(-3, 5, 2)
+    X = (10.0 ** rng.uniform(-1, 6, 2) + rng.normal(size=(50, 2))) * spreads
+    theta = np.append(rng.normal(size=2) / spreads * 10.0 ** rng.uniform(-2, 2, 2), rng.normal())
+    theta[2] -= theta[:2] @ X.mean(axis=0)
+    expected = X @ theta[:2] + theta[2]
+    found = predicted(formula(LINE, theta, Dataset(X, expected.copy(), ("p", "q"), "y")), X)
+    assert np.abs(found - expected).max() <= 2e-3 * np.ptp(expected)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "weight", "text"),
+    [
+        (1990, 2023, 2.3452871, "y = 2.345287·p − 4705.82"),
+        (1.699998e9, 1.700002e9, 0.0050029401, "y = 0.0050029401·p − 8504998.17"),
+        (50, 200, 2991.72, "y = 2992·p − 373965"),
+    ],
+)
+def test_a_column_far_from_0_has_the_digits_that_its_predictions_need(
+    low: float, high: float, weight: float, text: str
+) -> None:
+    X = np.linspace(low, high, 100).reshape(-1, 1)
+    theta = np.array([weight, -weight * X.mean()])
+    expected = X @ theta[:1] + theta[1]
+    data = Dataset(X, expected.copy(), ("p",), "y")
+    assert formula(LINE, theta, data) == text
+    error = predicted(text, X) - expected
+    assert np.sqrt(np.mean(error**2)) <= 5e-4 * expected.std()
+
+
+def test_a_kept_run_that_does_not_know_its_rows_gives_every_digit(tmp_path: Path) -> None:
+    keep(tmp_path / "runs.sqlite", started(), block(0, [1.0]), ended(0))
+    run = kept(tmp_path / "runs.sqlite")
+    theta = np.array([2.345287112345678, -3999.3712345678905])
+    assert formula(LINE, theta, run) == "y = 2.345287112345678·x − 3999.3712345678905"
+    assert formula(LINE, np.array([1e-20 / 3, 2e8]), run) == "y = 3.3333333333333333e−21·x + 2e8"
+
+
+def test_data_as_large_as_floats_can_be_give_a_formula_all_the_same() -> None:
+    data = Dataset(np.array([[-1e200], [1e200]]), np.zeros(2), ("x",), "y")
+    assert formula(LINE, np.array([1.5e150, 2.0]), data) == "y = 1.5e150·x + 2"
 
 
 def test_a_probability_can_be_computed_from_it() -> None:

@@ -369,3 +369,9 @@ print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.st
         return int(told[1])
 
     assert peak(60) < 1.25 * peak(15)  # all of it in memory would make it 1.5 times as much
+
+
+def test_the_prediction_has_the_decimal_mark_of_the_other_numbers(files: Files) -> None:
+    files.save(table(AREA), [2.0, 0.5])
+    files.predict("area;price\n3;1,25\n;\n4;2,5\n")
+    assert files.lines() == ["area;price;prediction", "3;1,25;6,5", ";;", "4;2,5;8,5"]

@@ -4,13 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.runs.made_up import add_run, block, dataset, ended, experiment, keep, kept, notes, started, write
+from tests.runs.made_up import add_run, block, dataset, ended, experiment, keep, kept, started, write
 from tui_regress.data import load_dataset
 from tui_regress.engine.checkpoints import load_checkpoint
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Checkpoint, Ended, Recovered, Resume
 from tui_regress.engine.training import run
 from tui_regress.experiment import builtin, decode, override
+from tui_regress.problems import InputError
+from tui_regress.runs import recorder
 from tui_regress.runs.environment import environment
 from tui_regress.runs.kept import KeptRun
 from tui_regress.runs.recorder import recorded
@@ -120,6 +122,24 @@ def test_a_run_stopped_again_before_its_next_record_keeps_what_it_had(path: Path
     assert (found.status, found.epoch, found.loss, found.resumable) == ("stopped", 2, 7.0, True)
 
 
+def test_a_run_that_diverged_and_was_stopped_by_hand_goes_on_to_the_numbers_of_one_never_stopped(path: Path) -> None:
+    settings = {"training.on_divergence": "continue", "training.epochs": 120, "training.gradient": "numpy"}
+    chosen = override(builtin("exploding-line"), settings)
+    data = load_dataset(chosen)
+    list(recorded(run(chosen, data, block_seconds=0), path, chosen, data))
+    control = Control()
+    for event in recorded(run(chosen, data, control, block_seconds=0), path, chosen, data):
+        if isinstance(event, Block) and event.last >= 20:
+            control.stop()
+    stopped = kept(path, 2).summary
+    assert (stopped.status, stopped.stop, stopped.resumable) == ("diverged", "asked", True)
+    with Store(path) as store:
+        checkpoint = load_checkpoint(store.checkpoint_path(2))
+    list(recorded(run(chosen, data, resume=checkpoint, block_seconds=0), path, chosen, data, run_id=2))
+    assert_same(kept(path, 1), kept(path, 2))
+    assert not kept(path, 2).summary.resumable
+
+
 def test_after_an_explosion_a_run_goes_on_by_hand_as_the_same_one(path: Path) -> None:
     exploding = builtin("exploding-line")
     data = load_dataset(exploding)
@@ -141,11 +161,35 @@ def test_after_an_explosion_a_run_goes_on_by_hand_as_the_same_one(path: Path) ->
         assert len(store.runs()) == 1
 
 
-def test_a_run_that_goes_on_elsewhere_is_not_kept_twice(path: Path) -> None:
+def test_the_more_of_a_run_is_kept_in_full_the_fewer_of_its_later_records_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = np.random.default_rng(0).normal(size=4096)
+    monkeypatch.setattr(recorder, "BUDGET", 500)
+    added = list[int]()
+    for part in range(4):
+        first = 4096 * part
+        end = ended(first + 4095, status="stopped", stop="asked")
+        keep(path, started(), block(first, losses), end, run_id=1 if part else None)
+        added.append(len(kept(path).records.numbers))
+    whole, *more = np.diff([0, *added]).tolist()
+    assert whole == 4096
+    assert more == sorted(more, reverse=True)
+    assert max(more) < 1000
+    records = kept(path).records
+    np.testing.assert_array_equal(records.loss, np.tile(losses, 4))
+    assert records.last in records.numbers
+    assert records.best is not None
+    assert records.best.loss == losses.min()
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_trained_twice(path: Path) -> None:
     with Store(path) as store:
         write(store, add_run(store), block(0, [2.0]))
     told = list[int]()
-    events = keep(path, started(), block(1, [1.0]), ended(1), run_id=1, on_run=told.append)
-    assert notes(events) == ["This run is not kept: run 1 is still running; it cannot go on twice."]
+    trained = list[int]()
+    with pytest.raises(InputError, match="run 1 is still running; it cannot go on twice"):
+        keep(path, started(), lambda: trained.append(1), block(1, [1.0]), ended(1), run_id=1, on_run=told.append)
+    assert trained == []
     assert told == []
     assert (kept(path).summary.status, len(kept(path).records)) == ("running", 1)

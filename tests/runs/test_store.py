@@ -195,10 +195,12 @@ def test_what_is_deleted_is_gone_with_its_checkpoint_and_its_number_is_not_given
     checkpoint = opened.checkpoint_path(3)
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(b"state")
+    checkpoint.with_name(".3.pt.4711.part").touch()
+    checkpoint.with_name(".1.pt.4711.part").touch()
     pages = pages_of(opened.path)
     assert opened.delete([3, 2, 3]) == 2
     assert [run.run_id for run in opened.runs()] == [1]
-    assert not checkpoint.exists()
+    assert [path.name for path in checkpoint.parent.iterdir()] == [".1.pt.4711.part"]
     assert pages_of(opened.path) < 0.5 * pages
     assert add_run(opened) == 4
 
@@ -300,6 +302,39 @@ def test_damaged_records_are_said_to_be_so_and_the_other_runs_are_there(opened: 
         opened.kept(1)
     assert len(opened.runs()) == 2
     assert len(opened.kept(2).records) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("experiment = replace(experiment, '\"sgd\"', '\"muon\"')", "its experiment: optimizer.name = 'muon': must be"),
+        ("experiment = 'data = '", "its experiment: "),
+        ("environment = '{}', status = 'running'", "what the store holds of it is damaged."),
+        ("environment = '[]'", "what the store holds of it is damaged."),
+        ("metrics = '{'", "what the store holds of it is damaged."),
+        ("verdict = '7'", "what the store holds of it is damaged."),
+        ("recoveries = '[{}]'", "what the store holds of it is damaged."),
+        ("metrics = '[]'", "what the store holds of it is damaged."),
+    ],
+)
+def test_a_run_that_cannot_be_read_leaves_the_others_readable_and_can_be_deleted(
+    opened: Store, damage: str, reason: str
+) -> None:
+    for _ in range(2):
+        write(opened, add_run(opened), block(0, [2.0, 1.0]), status="completed")
+    sqlite(f"UPDATE runs SET {damage} WHERE id = 1", opened.path)  # noqa: S608 - what the test itself says
+    assert [run.run_id for run in opened.runs()] == [2]
+    readable, [unreadable] = opened.listed()
+    assert [run.run_id for run in readable] == [2]
+    assert (unreadable.run_id, unreadable.name) == (1, "gentle-line")
+    assert unreadable.reason.startswith(reason)
+    for ask in (opened.summary, opened.kept):
+        with pytest.raises(InputError) as caught:
+            ask(1)
+        assert str(caught.value).startswith(f"run 1 cannot be read by this version: {reason}")
+        assert str(caught.value).endswith("`tui-regress runs delete 1` removes it.")
+    assert opened.delete([1]) == 1
+    assert opened.listed() == (readable, [])
 
 
 def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:

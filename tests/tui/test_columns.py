@@ -397,3 +397,16 @@ async def test_names_and_values_print_as_themselves_and_never_act_on_the_termina
         assert "[bold]b[/bold]" in painted
         assert "[i]" in painted
         assert not [char for char in painted if unicodedata.category(char) in ("Cc", "Cf") and char != "\n"]
+
+
+async def test_the_words_stand_right_below_a_short_table_and_do_not_move_while_a_name_is_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with houses(monkeypatch) as there:
+        details = there.screen.query_one("#details")
+        below = there.table.region.bottom + 1
+        assert there.table.size.height == len(HOUSES) + 1
+        assert details.region.y == below
+        await there.press("slash", *"med")
+        assert len([line for line in there.lines if line.strip()]) == 2
+        assert there.table.size.height == len(HOUSES) + 1

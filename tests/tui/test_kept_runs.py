@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.tui.kept import summary
-from tui_regress.experiment import builtin, override
-from tui_regress.tui.kept_runs import differing, duration, epochs, metric, optimizer, reason, when
+from tui_regress.experiment import Column, Experiment, Table, builtin, override
+from tui_regress.tui.kept_runs import asked_for, differing, duration, epochs, how_many, metric, optimizer, reason, when
 
 NOON = datetime(2025, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -139,3 +139,67 @@ def test_two_of_a_kind_are_told_apart_also_beside_one_of_another() -> None:
     rows = dict(differing([other, override(plain, {"optimizer.momentum": 0.9}), plain]))
     assert rows["momentum"] == ("·", "0.9", "0")
     assert "betas" not in rows
+
+
+def on_houses(*features: str, drop: tuple[str, ...] = (), pinned: bool = False) -> Experiment:
+    columns = tuple(Column(name, fill=(float(len(name)),)) for name in features) if pinned else ()
+    table = Table(
+        "houses.csv", "price", features or None, drop, columns=columns, classes=("no", "yes") if pinned else None
+    )
+    return Experiment(table)
+
+
+def test_what_was_found_in_the_table_is_no_setting_that_differs() -> None:
+    names = ("area", "rooms")
+
+    assert differing([on_houses(*names), on_houses(*names, pinned=True)]) == []
+    assert differing([on_houses(*names, pinned=True), on_houses("area", "age", pinned=True)]) == [
+        ("features", ("2 columns", "+age\n−rooms"))
+    ]
+
+
+def test_lists_of_columns_are_told_by_what_differs_from_the_first() -> None:
+    many = tuple(f"column_{place}" for place in range(40))
+
+    def features(*lists: tuple[str, ...]) -> tuple[str, ...]:
+        return dict(differing([on_houses(*names) for names in lists]))["features"]
+
+    assert features(many, (*many, "id"), many[1:], many) == ("40 columns", "+id", "−column_0", "40 columns")
+    assert features(many, (*many[20:], "id")) == ("40 columns", "+1\n−20")
+    assert features(("a",), ("a", "b"), ("b", "a")) == ("1 column", "+b", "+b")
+    assert features(("a", "b"), ("b", "a")) == ("2 columns", "another order")
+    assert features((), ("a",), ("x\x1b[31m\n",)) == ("·", "1 column", "+x�[31m�\n−a")
+
+
+def test_columns_left_out_are_told_by_name() -> None:
+    rows = differing([on_houses(), on_houses(drop=("id",)), on_houses(drop=("id", "city"))])
+
+    assert rows == [("drop", ("none", "+id", "+id\n+city"))]
+
+
+def test_beside_a_run_that_is_not_on_a_table_its_columns_are_no_difference() -> None:
+    names = [name for name, _ in differing([builtin("gentle-line"), on_houses("area")])]
+
+    assert "data" in names
+    assert "features" not in names
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("", ("", "")),
+        ("gentle", ("gentle", "")),
+        ("FAILED", ("", "failed")),
+        ("my  house interrupted", ("my house", "interrupted")),
+        ("diverging", ("diverging", "")),
+    ],
+)
+def test_a_word_that_is_a_status_asks_for_that(text: str, asked: tuple[str, str]) -> None:
+    assert asked_for(text) == asked
+
+
+def test_what_the_list_holds_is_counted_and_no_more_is_claimed() -> None:
+    assert how_many(0, 0, all_of_them=True) == ""
+    assert how_many(1, 0, all_of_them=True) == "1 run"
+    assert how_many(12, 2, all_of_them=True) == "12 runs · 2 marked"
+    assert how_many(1_200, 0, all_of_them=False) == "the 1,200 newest"

@@ -46,9 +46,9 @@ class Shown:
 
 
 @asynccontextmanager
-async def shown() -> AsyncIterator[Shown]:
+async def shown(size: tuple[int, int] = (100, 30)) -> AsyncIterator[Shown]:
     app = OpeningApp(OpenScreen("gentle-line"))
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.shown.focused, Choices), "the list")
         yield Shown(app, pilot)
 
@@ -108,3 +108,25 @@ async def test_what_cannot_be_opened_is_a_sentence_in_the_list(path: str) -> Non
         await until(there.pilot, lambda: there.problem, "a sentence")
         assert there.problem.endswith(".")
         assert there.app.screen is there.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_a_long_sentence_is_on_the_screen_to_its_last_word(size: tuple[int, int]) -> None:
+    async with shown(size) as there:
+        await there.name_a_file("no/such/file/in/a/folder/with/quite/a/long/name/" + "of/folders/" * 8 + "table.docx")
+        await until(there.pilot, lambda: there.problem, "a sentence")
+        await there.pilot.pause()
+        problem = there.screen.query_one("#problem", Label)
+        assert problem.size.height > 2
+        assert there.screen.query_one("#open").content_region.contains_region(problem.content_region)
+
+
+async def test_a_sentence_leaves_with_its_cause_and_the_list_has_its_room_again() -> None:
+    async with shown((80, 24)) as there:
+        choices = there.screen.query_one(Choices)
+        height = choices.size.height
+        await there.name_a_file("notes.docx")
+        await until(there.pilot, lambda: choices.size.height < height, "a smaller list")
+        there.screen.query_one("#path", Input).value = "other"
+        await until(there.pilot, lambda: choices.size.height == height, "the list as it was")
+        assert there.problem == ""

@@ -60,6 +60,11 @@ def test_row_numbers_are_a_feature_where_there_is_no_other() -> None:
     assert names(first_guess((*columns, number("column_3", 2, 9)))) == {"column_2"}
 
 
+def test_columns_that_are_dropped_are_no_other_features() -> None:
+    columns = (number("id", 1, ROWS, distinct=ROWS), number("x", 2, 9), number("y", 2, 9))
+    assert names(first_guess(columns, "y", None, ("x",))) == {"id"}
+
+
 def test_another_target_makes_a_feature_of_the_one_before() -> None:
     picking = first_guess(HOUSES).with_target(at("age"))
     assert picking.role(at("age")) == "target"

@@ -18,13 +18,13 @@ from tests.tui.support import until
 from tui_regress.data import load_dataset
 from tui_regress.engine import training
 from tui_regress.engine.control import Control
-from tui_regress.experiment import builtin, override
+from tui_regress.experiment import Column, Experiment, Table, builtin, override
 from tui_regress.problems import InputError
 from tui_regress.runs.recorder import recorded
 from tui_regress.runs.store import Store
 from tui_regress.tui.screens import runs
 from tui_regress.tui.screens.delete import DeleteScreen
-from tui_regress.tui.screens.runs import RunsScreen, asked_for
+from tui_regress.tui.screens.runs import RunsScreen
 from tui_regress.tui.widgets.run_details import RunChart, RunDetails
 from tui_regress.tui.widgets.run_table import RunTable
 
@@ -139,6 +139,19 @@ async def test_metrics_and_validation_are_told_where_they_are_known() -> None:
         assert "validation R² 0.90000" in words(app)
         assert "5 rows + 2 held out" in words(app)
         assert "validation" in chart(app)
+
+
+async def test_columns_are_told_by_name_where_runs_on_one_table_differ() -> None:
+    def houses(*features: str) -> Experiment:
+        columns = tuple(Column(name, fill=(1.0,)) for name in features)
+        return Experiment(Table("houses.csv", "price", features, missing="mean", columns=columns), name="houses")
+
+    store = Shelf(summary(2, houses("area", "rooms", "id")), summary(1, houses("area", "rooms", "city", "age")))
+    async with listing(store) as (app, pilot):
+        assert words(app).endswith("since 1 features 4 columns → +id −city −age")
+        await pilot.press("space", "down", "space")
+        await settled(app, pilot)
+        assert "features 3 columns +city +age −id status" in words(app)
 
 
 @pytest.mark.parametrize(("key", "action"), [("enter", "open"), ("s", "rerun"), ("c", "continue")])
@@ -325,20 +338,6 @@ async def test_letters_typed_in_the_filter_are_no_commands() -> None:
         assert screen(app).query_one(Input).value == "dscy"
         assert shown(app, "#notice") == "No run matches “dscy”."
         assert footer_keys(app) == {"back"}
-
-
-@pytest.mark.parametrize(
-    ("text", "asked"),
-    [
-        ("", ("", "")),
-        ("gentle", ("gentle", "")),
-        ("FAILED", ("", "failed")),
-        ("my  house interrupted", ("my house", "interrupted")),
-        ("diverging", ("diverging", "")),
-    ],
-)
-def test_a_word_that_is_a_status_asks_for_that(text: str, asked: tuple[str, str]) -> None:
-    assert asked_for(text) == asked
 
 
 async def test_an_empty_store_says_what_will_be_here_and_fills(monkeypatch: pytest.MonkeyPatch) -> None:

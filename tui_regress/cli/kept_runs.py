@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_regress.cli.options import RunId, existing_store, is_run_id, store_option, store_path
+from tui_regress.cli.options import Command, RunId, existing_store, is_run_id, store_option, store_path
 from tui_regress.cli.program import Exit, Group
 from tui_regress.cli.training import check_destination, farewell, output_options, stop_on_sigterm
 
 if TYPE_CHECKING:
-    from tui_regress.runs.store import Summary
+    from tui_regress.runs.store import Summary, Unreadable
 
 _LISTED = 20
 _STATUSES = ("running", "completed", "converged", "diverged", "stopped", "interrupted", "failed")
@@ -26,6 +26,23 @@ class Runs(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """``12`` is ``show 12``."""
         return super().resolve_command(ctx, ["show", *args] if is_run_id(args[0]) else args)
+
+
+def _list_options(command: Command) -> Command:
+    for option in (
+        store_option,
+        click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help=f"The N newest. Default: {_LISTED}; with --json, all.",
+        ),
+        click.option("--status", type=click.Choice(_STATUSES), help="Only runs that ended so, or still run."),
+        click.option("--name", metavar="TEXT", default="", help="Only runs with this text in their experiment's name."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(
@@ -43,42 +60,43 @@ Examples:
   tui-regress export 12 --to script       take it away as plain PyTorch
 """,
 )
-@click.option("--name", metavar="TEXT", default="", help="Only runs whose experiment has this text in its name.")
-@click.option("--status", type=click.Choice(_STATUSES), help="Only runs that ended so, or still run.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help=f"The N newest. Default: {_LISTED}; with --json, all.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@store_option
+@_list_options
 @click.pass_context
-def runs(
-    ctx: click.Context, name: str, status: str | None, limit: int | None, as_json: bool, store: Path | None
-) -> None:
+def runs(ctx: click.Context, /, **options: Any) -> None:
     """List the kept runs, newest first.
 
     Every run of the dashboard and of `train` is kept, unless it is told not to.
     """
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(**options)
+
+
+@runs.command("list", short_help="The newest runs; the same as `runs` alone.")
+@_list_options
+def list_runs(**options: Any) -> None:
+    """List the kept runs, newest first."""
+    _list(**options)
+
+
+def _list(name: str, status: str | None, limit: int | None, as_json: bool, store: Path | None) -> None:
     from tui_regress.cli import pages
 
     most = limit or (None if as_json else _LISTED)
     found: list[Summary] = []
+    unreadable: list[Unreadable] = []
     if store or store_path(None).exists():
         with existing_store(store) as kept:
             # One more than asked for tells whether there are others.
-            found = kept.runs(name=name, status=status or "", limit=most and most + 1)
+            found, unreadable = kept.listed(name=name, status=status or "", limit=most and most + 1)
     if as_json:
         pages.write_list_json(found[:most])
     elif found:
         pages.print_list(found[:most])
-    else:
+    elif not unreadable:
         which = "No such run is kept" if name or status else "No runs are kept yet; `tui-regress train` keeps one"
         click.echo(f"{which}.", err=True)
-    if limit is None and most is not None and len(found) > most:
+    pages.print_unreadable(unreadable)
+    if limit is None and most is not None and len(found) + len(unreadable) > most:
         click.echo(f"These are the {most} newest; --limit N shows more.", err=True)
 
 
@@ -146,13 +164,17 @@ def replay(run_id: int, store: Path | None) -> Exit:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @store_option
 def delete(run_ids: Sequence[int], yes: bool, store: Path | None) -> None:
-    """Delete runs for good. On a terminal it asks first."""
+    """Delete runs for good. It asks first, and where nobody could answer it does so only with --yes."""
     from tui_regress.cli import pages
+    from tui_regress.runs.kept import Summary, Unreadable
 
     with existing_store(store) as kept:
-        doomed = [kept.summary(run_id) for run_id in dict.fromkeys(run_ids)]
-        if sys.stdin.isatty() and not yes:
-            pages.print_list(doomed)
+        doomed = [kept.look(run_id) for run_id in dict.fromkeys(run_ids)]
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.ClickException("there is no terminal to ask on; `--yes` deletes without a question.")
+            pages.print_list([run for run in doomed if isinstance(run, Summary)])
+            pages.print_unreadable([run for run in doomed if isinstance(run, Unreadable)])
             if not click.confirm("Delete for good?"):
                 return
         count = kept.delete([run.run_id for run in doomed])

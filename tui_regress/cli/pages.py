@@ -22,7 +22,7 @@ from tui_regress.tui.settings import to_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tui_regress.runs.kept import KeptRun, Summary
+    from tui_regress.runs.kept import KeptRun, Summary, Unreadable
 
 _TEXTS = ("run", "began", "experiment", "status", "optimizer")
 _ORDER = (*_TEXTS, "epochs", "loss", "validation", "metric", "time")
@@ -125,6 +125,13 @@ def _settings(settings: Struct) -> str:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else to_text(value)
+
+
+def print_unreadable(runs: Sequence["Unreadable"]) -> None:
+    """A sentence for each, on stderr."""
+    for run in runs:
+        sentence = f"Run {run.run_id}, {printable(run.name, 40)}, cannot be read by this version: {run.reason}"
+        click.echo(f"{sentence} `tui-regress runs delete {run.run_id}` removes it.", err=True)
 
 
 def write_list_json(runs: Sequence["Summary"]) -> None:

@@ -81,7 +81,11 @@ def predict(model: str, table: Path, output: Path | None, store: Path | None) ->
     chosen = _kept(int(model), store) if is_run_id(model) else _model_file(model)
     # Beside rows on standard output a bar would be in the way: they may go to the same terminal.
     with progress.stages(shown=output is not None) as stage:
-        outcome = predict(chosen, table, output or standard_output(), stage)
+        if output is None:
+            with _standard_output() as out:
+                outcome = predict(chosen, table, out, stage)
+        else:
+            outcome = predict(chosen, table, output, stage)
     click.echo(outcome.sentence, err=True)
 
 
@@ -168,13 +172,25 @@ def _write_run(kept: "KeptRun", form: str, output: Path | None) -> None:
         text = script(kept.summary.experiment, dataset, records.rates, kept.recoveries, record=kept.record)
         _write_text(text, output)
     elif form == "formula":
-        from tui_regress.runs.formula import formula
-
-        if kept.parameters is None:
-            raise click.ClickException(f"run {kept.summary.run_id} has no parameters: none of its records is finite.")
-        _write_text(f"{formula(kept.summary.experiment, kept.parameters, kept)}\n", output)
+        _write_text(f"{_formula(kept)}\n", output)
     else:
         _write_records(kept, form, output)
+
+
+def _formula(kept: "KeptRun") -> str:
+    """As short as its data allow; with every digit where they cannot be had."""
+    from tui_regress.headless import progress
+    from tui_regress.problems import InputError
+    from tui_regress.runs.data import load_data
+    from tui_regress.runs.formula import formula
+
+    if kept.parameters is None:
+        raise click.ClickException(f"run {kept.summary.run_id} has no parameters: none of its records is finite.")
+    with progress.stages() as stage:
+        try:
+            return formula(kept.summary.experiment, kept.parameters, load_data(kept, stage))
+        except InputError:
+            return formula(kept.summary.experiment, kept.parameters, kept)
 
 
 def _write_records(kept: "KeptRun", form: str, output: Path | None) -> None:
@@ -208,6 +224,15 @@ def _write_experiment(experiment: "Experiment", form: str, output: Path | None) 
                 write_json(run, 1, out)
 
         return exit_code(train(experiment, write_lines if output else report(as_json=True, every=None)))
+    if form == "formula":
+        from tui_regress.runs.formula import formula
+
+        run = train(experiment, with_bar)
+        if (code := exit_code(run)) in (Exit.DONE, Exit.DIVERGED):
+            if run.ended.record < 0:
+                raise click.ClickException("there is no formula: none of the records is finite.")
+            _write_text(f"{formula(experiment, run.ended.parameters, run.dataset)}\n", output)
+        return code
     with TemporaryDirectory(prefix=f"{PROGRAM}-") as folder:
         store = Path(folder) / "runs.sqlite"
         code = exit_code(train(experiment, with_bar, store=store))
@@ -225,17 +250,36 @@ def _write_text(text: str, output: Path | None) -> None:
 def _file(output: Path | None) -> Iterator[IO[bytes]]:
     """The file to write; standard output for None. Raises InputError."""
     from tui_regress.files import replacing
-    from tui_regress.problems import InputError
 
     if output is None:
-        yield standard_output()
+        with _standard_output() as out:
+            yield out
     elif output.exists() and not output.is_file():
         # A pipe or a device is written to; there is nothing to put in its place.
-        try:
-            with output.open("wb") as file:
-                yield file
-        except OSError as error:
-            raise InputError(f"{printable(str(output))}: cannot be written: {error.strerror}.") from None
+        with _told(str(output)), output.open("wb") as out:
+            yield out
     else:
-        with replacing(output) as [part], part.open("wb") as file:
-            yield file
+        with replacing(output) as [part], part.open("wb") as out:
+            yield out
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    with _told("standard output"):
+        out = standard_output()
+        yield out
+        # What only fails on the way out, after the last command, nobody could be told any more.
+        out.flush()
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Raise InputError for an OSError against writing there."""
+    from tui_regress.problems import InputError
+
+    try:
+        yield
+    except OSError as error:
+        # What polars raises has the system's words and number in its text alone.
+        reason = error.strerror or printable(str(error).partition(" (os error ")[0])
+        raise InputError(f"{printable(where)}: cannot be written: {reason}.") from None

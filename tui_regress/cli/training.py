@@ -153,7 +153,7 @@ def stop_on_sigterm() -> None:
 def farewell(run: "Run") -> Exit:
     """Say where the run is kept, and how to go on with it; returns the exit code."""
     if run.run_id is not None:
-        command, does = ("resume", "goes on from here") if run.ended.status == "stopped" else ("show", "tells about it")
+        command, does = ("resume", "goes on from here") if run.ended.stop == "asked" else ("show", "tells about it")
         click.echo(f"Kept as run {run.run_id}; `{PROGRAM} runs {command} {run.run_id}` {does}.", err=True)
     return exit_code(run)
 

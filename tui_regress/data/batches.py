@@ -1,5 +1,7 @@
 """A table in batches, each as it is in the file and as a model reads it: however long, in bounded memory."""
 
+import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,8 +9,9 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from tui_regress.data import dialect
+from tui_regress.data.cells import read_cells
 from tui_regress.data.dataset import FloatArray
-from tui_regress.data.features import matrix, needs_comma, read_as
+from tui_regress.data.features import matrix, may_have_comma, needs_comma, read_as
 from tui_regress.data.progress import Progress, silent
 from tui_regress.data.reading import (
     Layout,
@@ -18,7 +21,6 @@ from tui_regress.data.reading import (
     recoded,
     scan_parquet,
     told,
-    without_blank_rows,
 )
 from tui_regress.data.sources import wrong
 from tui_regress.experiment import Column
@@ -32,8 +34,9 @@ _CELLS = 1_000_000
 class TableBatches:
     """The rows of a table in order, as often as it is iterated over: pairs of a frame, as in the file, and X.
 
-    The frame of a text holds text; blank lines are left out. X has shape (m, d), d the width of all columns together;
-    a value that is missing is filled in as the column says, or nan; one that the model does not know is nan.
+    The frame of a text holds text; lines without a character are left out, if there are several columns. X has shape
+    (m, d), d the width of all columns together; a value that is missing is filled in as the column says, or nan; one
+    that the model does not know is nan.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], progress: Progress = silent) -> None:
@@ -55,6 +58,16 @@ class TableBatches:
                 self._look_through(progress)
 
     @property
+    def comma(self) -> bool:
+        """Whether numbers of the table have a decimal comma: those of the model, or others in its first rows."""
+        if any(comma and not column.values for column, comma in zip(self._columns, self._commas, strict=True)):
+            return True
+        first = next(_read(self._layout, silent), pl.DataFrame())
+        return any(
+            needs_comma(self._layout, cells) and read_cells(cells, comma=True).kind == "number" for cells in first
+        )
+
+    @property
     def schema(self) -> pl.Schema:
         """The columns of the frames, by the names that are shown, and their types."""
         if self._layout.source.is_parquet:
@@ -73,10 +86,13 @@ class TableBatches:
 
     def _look_through(self, progress: Progress) -> None:
         """Find the columns with decimal commas; no single batch could tell what 1.234 means."""
-        self._commas = [False] * len(self._columns)
+        needed, possible = [False] * len(self._columns), [True] * len(self._columns)
         for frame in _read(self._layout, progress):
-            found = [needs_comma(self._layout, frame.to_series(index)) for index in self._indices]
-            self._commas = [before or now for before, now in zip(self._commas, found, strict=True)]
+            for position, (column, index) in enumerate(zip(self._columns, self._indices, strict=True)):
+                found = frame.to_series(index)
+                needed[position] |= needs_comma(self._layout, found)
+                possible[position] &= may_have_comma(column, self._layout, found)
+        self._commas = [need or may for need, may in zip(needed, possible, strict=True)]
 
     def _features(self, frame: pl.DataFrame) -> FloatArray:
         known, gaps = list[pl.Series](), list[pl.Series]()
@@ -107,7 +123,7 @@ def _read(layout: Layout, progress: Progress) -> Iterator[pl.DataFrame]:
             return
         try:
             yield from told(layout, _blocks_of_text(layout), progress)
-        except PolarsError:
+        except (csv.Error, PolarsError):
             raise wrong(layout.source.path, misshapen(layout)) from None
 
 
@@ -124,5 +140,13 @@ def _blocks_of_text(layout: Layout) -> Iterator[pl.DataFrame]:
                 infer_schema=False,
             )
             frame.columns = list(layout.names)
-            if not (rows := without_blank_rows(frame)).is_empty():
+            if not (rows := _without_blank_lines(frame, block, layout.line_end)).is_empty():
                 yield rows
+
+
+def _without_blank_lines(frame: pl.DataFrame, block: bytes, line_end: str) -> pl.DataFrame:
+    """Leave out the lines of ``block`` without a character; in a single column, they are rows without a value."""
+    if frame.width == 1 or not frame[:, 0].null_count():
+        return frame
+    lines = re.sub(rb'"[^"]*"', b'""', block).split(line_end.encode())
+    return frame.filter(pl.Series([line.rstrip(b"\r") != b"" for line in lines[: frame.height]]))

@@ -18,6 +18,8 @@ _COMMA_NUMBER = r"^[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)?(?:,\d*)?(?:[eE][+-]?\d+)?$"
 """1234,5 and 1.234,5 and 1.234.567: a decimal comma, and points between thousands only."""
 NEEDS_COMMA = r",|\..*\."
 """What in a number says that its decimal mark is a comma."""
+NEEDS_POINT = r"^[+-]?(?:\d*\.(?:\d{0,2}|\d{4,})|\d{4,}\.\d*)(?:[eE][+-]?\d+)?$"
+"""Numbers whose point is a decimal mark, since it stands between no thousands."""
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 _DATE = rf"^(?:(?:\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}})(?:[T ]{_TIME}.*)?|{_TIME})$"
 

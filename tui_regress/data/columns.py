@@ -8,7 +8,7 @@ import numpy as np
 
 from tui_regress.data.cells import Cells, read_cells
 from tui_regress.data.dataset import FloatArray
-from tui_regress.data.features import count_values, shown
+from tui_regress.data.features import count_values, counts_rows, shown
 from tui_regress.data.progress import Progress, paced, silent
 from tui_regress.data.reading import lay_out, read
 
@@ -38,6 +38,13 @@ class ColumnInfo:
     how often each of ``values`` occurs."""
     values: tuple[str, ...]
     """Of text, safe to print: the ten most frequent; of two values both, in order."""
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it is there only to number the rows, and no feature unless it is named."""
+        return self.kind == "number" and counts_rows(
+            self.name, rows=self.rows, distinct=self.distinct, low=self.low, high=self.high
+        )
 
 
 def survey(path: Path, progress: Progress = silent) -> tuple[ColumnInfo, ...]:

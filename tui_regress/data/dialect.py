@@ -16,6 +16,8 @@ _DELIMITERS = "\t;|,"
 """The comma last: in a table that is split by another one, it may be the decimal mark of every row."""
 _ROWS = 100
 """That are looked at."""
+_LONGEST = 2**24
+"""Bytes of a row."""
 
 
 def delimiter(sample: str) -> str:
@@ -46,7 +48,10 @@ def rows(sample: str, mark: str) -> Iterator[list[str]]:
 
 
 def blocks(file: BinaryIO, end_mark: str, size: int) -> Iterator[bytes]:
-    """The rest of a text in UTF-8 in blocks of whole rows: of about ``size`` bytes, or of one row if that is longer."""
+    """The rest of a text in UTF-8 in blocks of whole rows: of about ``size`` bytes, or of one row if that is longer.
+
+    Raises csv.Error where a row has no end for many megabytes, which a stray quotation mark does.
+    """
     begun = b""
     while more := file.read(size):
         begun += more
@@ -54,6 +59,8 @@ def blocks(file: BinaryIO, end_mark: str, size: int) -> Iterator[bytes]:
         if end:
             yield begun[:end]
             begun = begun[end:]
+        if len(begun) > max(_LONGEST, size):
+            raise csv.Error(f"a row is longer than {_LONGEST:,} bytes")
     if begun:
         yield begun
 

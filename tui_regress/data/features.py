@@ -1,13 +1,13 @@
 """Which columns of a table are features, and the numbers that each of them becomes."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 
-import msgspec
 import numpy as np
 import polars as pl
 from msgspec import UNSET
 
-from tui_regress.data.cells import HOLDS, NEEDS_COMMA, TRUTH, Cells, numbers, read_cells, texts
+from tui_regress.data.cells import HOLDS, NEEDS_COMMA, NEEDS_POINT, TRUTH, Cells, numbers, read_cells, texts
 from tui_regress.data.dataset import FloatArray
 from tui_regress.data.reading import Layout, listed, unique
 from tui_regress.experiment import Column, Table
@@ -64,21 +64,29 @@ def select(
 ) -> tuple[list[pl.Series], list[str]]:
     """The columns of ``frame`` that are features, as numbers or texts, and what to tell about the others.
 
-    Those named must do; of all ``chosen`` otherwise the columns of numbers and of two values are taken.
+    Those named must do; of all ``chosen`` otherwise the columns of numbers and of two values are taken, and those that
+    only count the rows where there is no other.
     Raises ExperimentError about data.features.
     """
-    selected, left_out, offered = list[pl.Series](), list[str](), list[str]()
+    selected, left_out, offered, counting = list[pl.Series](), list[str](), list[str](), list[pl.Series]()
     for index in chosen:
         name = layout.names[index]
         cells = read_cells(frame[:, index], comma=layout.comma)
         if table.features is not None:
             _check(name, cells)
-        elif reason := _reason_against(layout, index, cells):
+        elif cells.kind == "number" and number_the_rows(cells.values):
+            counting.append(cells.values)
+            continue
+        elif reason := _reason_against(cells):
             left_out.append(f"{name} ({reason})")
             if cells.kind == "text" and 2 < count_values(cells.values) <= MOST_VALUES:
                 offered.append(name)
             continue
         selected.append(cells.values)
+    if selected:
+        left_out += [f"{column.name} (row numbers)" for column in counting]
+    else:
+        selected = counting
     which = f"{'' if len(offered) == 1 else 'any of '}{listed(offered, 4)}"
     offer = f"name {which} in features to have it as one-hot columns"
     if not selected:
@@ -97,20 +105,31 @@ def _check(name: str, cells: Cells) -> None:
         raise ExperimentError("data.features", name, hint)
 
 
-def _reason_against(layout: Layout, index: int, cells: Cells) -> str | None:
+def _reason_against(cells: Cells) -> str | None:
     """Why a column that nobody named is no feature."""
     if cells.kind in HOLDS:
         return HOLDS[cells.kind]
     if cells.kind == "text" and (count := count_values(cells.values)) != 2:
         return f"text, {count:,} value{'' if count == 1 else 's'}"
-    if cells.kind == "number" and index == 0 and not layout.raw_names[0].strip() and _counts_rows(cells.values):
-        return "row numbers"
     return None
 
 
-def _counts_rows(column: pl.Series) -> bool:
-    counted = pl.int_range(len(column), eager=True) + column[0]
-    return column[0] in (0, 1) and bool((column == counted).all())
+def counts_rows(name: str, *, rows: int, distinct: int | None, low: float | None, high: float | None) -> bool:
+    """Whether a column of numbers is there only to number the rows, by its ``name`` and by its values.
+
+    It holds 0, 1, 2, … or 1, 2, 3, …, in whatever order; a column without a name is called column_1.
+    """
+    named = re.fullmatch(r"(column_1|unnamed: ?0|index|row(_?(id|no|number))?|id|rownames?)", name, re.IGNORECASE)
+    return named is not None and low in (0, 1) and distinct == rows and high == low + rows - 1
+
+
+def number_the_rows(column: pl.Series) -> bool:
+    """Whether the numbers of ``column`` only count its rows."""
+    extent = pl.Series([column.min(), column.max()], dtype=pl.Float64)
+    # To count the different ones takes longest, and is seldom called for.
+    return counts_rows(column.name, rows=len(column), distinct=len(column), low=extent[0], high=extent[1]) and (
+        count_values(column) == len(column)
+    )
 
 
 def count_values(column: pl.Series) -> int:
@@ -135,7 +154,7 @@ def read_as(column: Column, found: pl.Series, *, comma: bool) -> tuple[pl.Series
 
 
 def check_known(column: Column, found: pl.Series, unknown: pl.Series) -> None:
-    """Raise ExperimentError about the first of the cells of ``found`` that the model does not know, if there is one."""
+    """Raise ExperimentError about the first of the cells of ``found`` that are ``unknown`` to the model, if one is."""
     if unknown.any():
         row = unknown.arg_max() or 0
         right = f"one of {listed([shown(value) for value in column.values])}" if column.values else "a number"
@@ -146,6 +165,13 @@ def check_known(column: Column, found: pl.Series, unknown: pl.Series) -> None:
 def needs_comma(layout: Layout, found: pl.Series) -> bool:
     """Whether a cell of ``found`` can be a number only if it has a decimal comma."""
     return layout.comma and found.dtype == pl.String and bool(found.str.contains(NEEDS_COMMA).any())
+
+
+def may_have_comma(column: Column, layout: Layout, found: pl.Series) -> bool:
+    """Whether the decimal mark of ``found`` is a comma if no cell needs one: ``column`` says so, no cell objects."""
+    if column.decimal == "." or not layout.comma or found.dtype != pl.String:
+        return False
+    return not texts(found).str.contains(NEEDS_POINT).any()
 
 
 def shown(value: str) -> str:
@@ -164,28 +190,36 @@ def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
     )
 
 
-def columns_of(complete: pl.DataFrame, table: Table) -> tuple[list[Column], list[str]]:
+def constants(complete: pl.DataFrame, table: Table) -> dict[str, str]:
+    """Columns of text that are the same in all ``complete`` rows, by their names, and what they hold.
+
+    They can be no features: ExperimentError where such a one is named, or no other is left.
+    """
+    found = {
+        cells.name: cells.drop_nulls()[0] for cells in complete if cells.dtype == pl.String and count_values(cells) == 1
+    }
+    if found and (table.features is not None or len(found) == complete.width):
+        name, value = next(iter(found.items()))
+        hint = f"holds only {shown(value)!r} in the rows that are used; a feature must vary."
+        raise ExperimentError("data.features", name, hint)
+    return found
+
+
+def columns_of(complete: pl.DataFrame, commas: Container[str]) -> tuple[list[Column], list[str]]:
     """How the features of the rows that are used are read, texts by their values in order, and what to tell of it.
 
-    Texts that are all the same can be no feature: ExperimentError where such a one is named, or no other is left.
+    ``commas`` are the names of those that were read with a decimal comma.
     """
-    if table.columns:
-        pinned = zip(table.columns, complete.columns, strict=True)
-        return [msgspec.structs.replace(column, name=name) for column, name in pinned], []
     values = [tuple(cells.drop_nulls().unique().sort()) if cells.dtype == pl.String else () for cells in complete]
-    columns = [Column(name, texts) for name, texts in zip(complete.columns, values, strict=True)]
-    constant = [column for column in columns if len(column.values) == 1]
-    if constant and (table.features is not None or len(constant) == len(columns)):
-        hint = f"holds only {shown(constant[0].values[0])!r} in the rows that are used; a feature must vary."
-        raise ExperimentError("data.features", constant[0].name, hint)
+    columns = [
+        Column(name, texts, decimal="," if name in commas else ".")
+        for name, texts in zip(complete.columns, values, strict=True)
+    ]
     notes = list[str]()
-    if constant:
-        told = [f"{column.name} (only {shown(column.values[0])})" for column in constant]
-        notes.append(f"Left out, because the rows that are used do not differ in it: {listed(told)}.")
     if one_hot := [column for column in columns if column.width > 1]:
         told = [f"{column.name} ({shown(column.values[0])} is 0 in all of them)" for column in one_hot]
         notes.append(f"One-hot columns: {listed(told)}.")
-    return [column for column in columns if column not in constant], notes
+    return columns, notes
 
 
 def matrix(columns: Sequence[Column], cells: pl.DataFrame) -> FloatArray:

@@ -67,14 +67,14 @@ def _of_table(path: Path, target: str | None, features: Sequence[str] | None, dr
     file = label(path)
     if target is None:
         columns = listed(column_names(path), 30)
-        raise InputError(f"name the column to predict, its target; {file} has: {columns}.")
+        raise InputError(f"name the column to predict, with --target or target=; {file} has: {columns}.")
     named = None if features is None else tuple(features)
     table = Table(str(path), target, named, tuple(drop), standardize=True)
     seen = preview(table)
     goal = printable(target)
     inputs = listed([printable(name) for name in named], 4) if named else "every other column of numbers or two values"
     if seen.classes:
-        no, yes = seen.classes
+        no, yes = (printable(value, 40) for value in seen.classes)
         about = f"Logistic regression: the probability that {goal} is {yes}, not {no}, by {inputs}."
     else:
         about = f"Linear regression: {goal} as a weighted sum of {inputs}."

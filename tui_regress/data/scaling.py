@@ -24,10 +24,14 @@ class Standardization:
     @classmethod
     def of(cls, X: FloatArray, *, bias: bool) -> "Standardization":
         """The one that gives the columns of X, shape (n, d), a mean of 0 (with a bias) and a mean square of 1."""
-        mean = X.mean(axis=0) if bias else np.zeros(X.shape[1])
-        scale = np.sqrt(np.mean(np.square(X - mean), axis=0))
-        negligible = scale <= 1e-12 * np.abs(X).max(axis=0, initial=0.0)
-        return cls(mean, np.where(negligible, 1.0, scale))
+        # Powers of two change no digit, and keep the squares of large numbers finite.
+        largest, exponent = np.frexp(np.abs(X).max(axis=0, initial=0.0))
+        Z = np.ldexp(X, -exponent)
+        mean = Z.mean(axis=0) if bias else np.zeros(X.shape[1])
+        Z -= mean
+        scale = np.sqrt(np.mean(np.square(Z, out=Z), axis=0))
+        negligible = scale <= 1e-12 * largest
+        return cls(np.ldexp(mean, exponent), np.where(negligible, 1.0, np.ldexp(scale, exponent)))
 
     def apply(self, X: FloatArray) -> FloatArray:
         """The standardised columns of X, shape (m, d)."""

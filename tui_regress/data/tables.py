@@ -15,12 +15,16 @@ from tui_regress.data.features import (
     candidates,
     check_known,
     columns_of,
+    constants,
     count_values,
     feature_names,
     matrix,
+    may_have_comma,
     needs_comma,
+    number_the_rows,
     read_as,
     select,
+    shown,
 )
 from tui_regress.data.progress import Progress, silent
 from tui_regress.data.reading import Layout, lay_out, listed, read
@@ -63,6 +67,7 @@ def preview(table: Table) -> Preview:
     texts = [index for index in chosen if cells[index].kind == "text"]
     features = sum(cells[index].kind in ("number", "empty") for index in chosen)
     if table.features is None:
+        features -= sum(cells[index].kind == "number" and number_the_rows(cells[index].values) for index in chosen)
         features += sum(count_values(cells[index].values) <= 2 for index in texts)
         texts = []
     layout, frame = read(layout, [target, *texts])
@@ -89,20 +94,26 @@ def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> 
         what = "one row" if frame.height else "no rows"
         raise wrong(layout.source.path, f"holds {what} of data; at least two are needed.")
     progress(f"Preparing {layout.source.label}", None)
-    used, notes = _used(layout, table, frame, target, chosen)
+    used, commas, notes = _used(layout, table, frame, target, chosen)
     del frame  # large tables need the memory
-    if logistic and table.classes:
-        check_classes(used[:, -1], table.classes)
     _check_finite(used)
-    needed = used.columns[-1:] if table.missing == "mean" else used.columns
-    has_gaps = any(used[name].null_count() for name in needed)
-    complete = used.drop_nulls(needed) if has_gaps else used  # a copy that is not needed is not made
-    if complete.height < 2:
-        raise wrong(layout.source.path, _incomplete(used, complete.height))
+    used, rows, constant = _rows_used(layout, table, used)
+    if logistic and table.classes:
+        check_classes(used[:, -1], table.classes, rows)
+    complete = used if rows.all() else used.filter(rows)  # a copy that is not needed is not made
     y, labels = encode_target(complete[:, -1], table.classes, logistic=logistic)
-    columns, more = columns_of(complete[:, :-1], table)
+    more = list[str]()
+    if constant:
+        told = [f"{name} (only {shown(value)})" for name, value in constant.items()]
+        more.append(f"Left out, because the rows that are used do not differ in it: {listed(told)}.")
+    if table.columns:
+        pinned_to = zip(table.columns, used.columns, strict=False)
+        columns = [msgspec.structs.replace(column, name=name) for column, name in pinned_to]
+    else:
+        columns, one_hot = columns_of(complete[:, :-1], commas)
+        more += one_hot
     if labels is not None:
-        more.append(f"1 stands for {labels[1]}, 0 for {labels[0]}.")
+        more.append(f"1 stands for {shown(labels[1])}, 0 for {shown(labels[0])}.")
     if dropped := used.height - complete.height:
         what = "the target" if table.missing == "mean" else "a value"
         more.append(f"{dropped:,} of {used.height:,} rows left out: {what} is missing.")
@@ -120,21 +131,55 @@ def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> 
 
 def _used(
     layout: Layout, table: Table, frame: pl.DataFrame, target: int, chosen: Sequence[int]
-) -> tuple[pl.DataFrame, list[str]]:
-    """The features, numbers or texts, and last the target; and notes about them."""
-    selected, notes = list[pl.Series](), list[str]()
-    if not table.columns:
-        selected, notes = select(layout, table, frame, chosen)
-    for column, index in zip(table.columns, chosen, strict=False):
-        found = frame.to_series(index)
-        known, unknown = read_as(column, found, comma=needs_comma(layout, found))
-        check_known(column, found, unknown)
-        selected.append(known.alias(found.name))
-    used = pl.DataFrame([*selected, read_target(layout, frame.to_series(target))])
-    numbers = [name for name, kind in used.schema.items() if kind == pl.Float64]
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """The features, numbers or texts, and last the target; which have a decimal comma; and notes about them."""
+    y = read_target(layout, frame.to_series(target))
+    if table.columns:
+        features, notes = _known(layout, table, frame, chosen, y), list[str]()
+    else:
+        features, notes = select(layout, table, frame, chosen)
+    used = pl.DataFrame([*features, y])
+    numbers = [column.name for column in used if column.dtype == pl.Float64]
     if commas := [name for name in numbers if needs_comma(layout, frame[name])]:
         notes.append(f"Read with a decimal comma: {listed(commas)}.")
-    return used, notes
+    return used, commas, notes
+
+
+def _known(layout: Layout, table: Table, frame: pl.DataFrame, chosen: Sequence[int], y: pl.Series) -> list[pl.Series]:
+    """The features as ``table`` says to read them. Raises ExperimentError where a row that is used holds another."""
+    cells = [frame.to_series(index) for index in chosen]
+    read_cells_as = [
+        read_as(column, found, comma=needs_comma(layout, found) or may_have_comma(column, layout, found))
+        for column, found in zip(table.columns, cells, strict=True)
+    ]
+    rows = y.is_not_null()
+    if table.missing == "drop":
+        for known, unknown in read_cells_as:
+            rows &= known.is_not_null() | unknown
+    for column, found, (_, unknown) in zip(table.columns, cells, read_cells_as, strict=True):
+        check_known(column, found, unknown & rows)
+    return [known.alias(found.name) for found, (known, _) in zip(cells, read_cells_as, strict=True)]
+
+
+def _rows_used(layout: Layout, table: Table, used: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series, dict[str, str]]:
+    """The columns that are used, which rows are, and the columns that are not because they are the same in all those.
+
+    What is missing in a column that is not used costs no row: whoever reads the others alone gets the same rows.
+    Raises ExperimentError where too little is left.
+    """
+    constant = dict[str, str]()
+    while True:
+        rows = pl.repeat(True, used.height, eager=True)
+        for column in used[:, -1:] if table.missing == "mean" else used:
+            if column.null_count():
+                rows &= column.is_not_null()
+        if (left := int(rows.sum())) < 2:
+            raise wrong(layout.source.path, _incomplete(used, left))
+        found = {} if table.columns else constants(used[:, :-1].filter(rows), table)
+        if not found:
+            return used, rows, constant
+        constant |= found
+        used = pl.DataFrame([column for column in used if column.name not in found])
 
 
 def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
@@ -143,7 +188,7 @@ def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
     Raises ExperimentError about data.features where there is no value to take the mean of.
     """
     X = dataset.X.copy() if np.isnan(dataset.X).any() else dataset.X
-    columns, counts = list[Column](), list[str]()
+    columns, counts, texts = list[Column](), list[str](), False
     first = 0
     for column in dataset.columns:
         part = X[:, first : first + column.width]
@@ -157,8 +202,10 @@ def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
         columns.append(msgspec.structs.replace(column, fill=fill))
         if missing.any():
             part[missing] = fill
+            texts = texts or bool(column.values)
             counts.append(f"{column.name} ({missing.sum():,})")
-    note = f"Missing values, filled with the mean over the training rows: {listed(counts)}."
+    meaning = "; the mean of a text is the share of each of its values" if texts else ""
+    note = f"Missing values, filled with the mean over the training rows: {listed(counts)}{meaning}."
     return replace(dataset, X=X, columns=tuple(columns), notes=(*dataset.notes, *([note] if counts else [])))
 
 

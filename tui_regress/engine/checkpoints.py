@@ -5,8 +5,8 @@ torch's own, hold numbers, text, lists and tables and nothing else, and are read
 """
 
 import io
-import os
 from collections.abc import Callable, Mapping
+from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.events import Checkpoint, Plain
 from tui_regress.experiment import Data, Experiment, LinearData, LogisticData, Points, Table, dumps, load
+from tui_regress.files import replacing
 from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
 
@@ -29,10 +30,10 @@ _KIND, _VERSION = "tui-regress checkpoint", 1
 def save_model(path: Path, experiment: Experiment, parameters: FloatArray, dataset: Dataset) -> None:
     """Write the model with ``parameters``, shape (p,), to ``path`` and the experiment to the same name with .toml.
 
-    ``torch.nn.Linear(d, 1).load_state_dict(torch.load(path, weights_only=True))`` takes the model, in the run's
-    precision. An experiment on a table is saved with what ``dataset``, to which the model was fitted, tells of the
-    table's columns, so that it means the same wherever it is read. A file that is there is replaced as a whole or not
-    at all.
+    ``torch.nn.Linear(d, 1).load_state_dict(torch.load(path, weights_only=True))`` takes the model. It is saved in the
+    run's precision, but in float64 where training saw standardised columns. An experiment on a table is saved with what
+    ``dataset``, to which the model was fitted, tells of the table's columns, so that it means the same wherever it is
+    read. A file that is there is replaced as a whole or not at all.
 
     Raises InputError if the files cannot be written.
     """
@@ -45,11 +46,15 @@ def save_model(path: Path, experiment: Experiment, parameters: FloatArray, datas
 
         experiment = pinned(experiment, dataset)
     d = dataset.features
-    values = torch.tensor(parameters, dtype=getattr(torch, experiment.device.dtype))
+    # In the units of columns far from 0 bias and weights nearly cancel: what training knew would be rounded away.
+    dtype = "float64" if dataset.scaling else experiment.device.dtype
+    values = torch.tensor(parameters, dtype=getattr(torch, dtype))
     state = {"weight": values[:d].reshape(1, d).clone()}
     if experiment.model.bias:
         state["bias"] = values[d:].clone()
-    _replace({path: _saved(state), path.with_suffix(".toml"): dumps(experiment).encode()})
+    with replacing(path, path.with_suffix(".toml")) as [model, toml]:
+        _write(model, state)
+        toml.write_bytes(dumps(experiment).encode())
 
 
 def load_model(path: Path) -> tuple[Experiment, FloatArray]:
@@ -76,7 +81,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises InputError if the file cannot be written.
     """
     found = {"kind": _KIND, "version": _VERSION, "epoch": checkpoint.epoch, "content": _tensors(checkpoint.content)}
-    _replace({path: _saved(found)})
+    # One process at a time writes a run's checkpoint: what lies beside it is of one that was killed while it wrote.
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        left.unlink(missing_ok=True)
+    with replacing(path) as [part]:
+        _write(part, found)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -93,10 +102,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     raise InputError(f"{printable(str(path))}: is not a checkpoint of tui-regress.")
 
 
-def _saved(content: object) -> bytes:
+def _write(path: Path, content: object) -> None:
+    # torch says that a disk is full in a RuntimeError of many lines; a file of Python's own says it in an OSError.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    return buffer.getvalue()
+    path.write_bytes(buffer.getbuffer())
 
 
 def _loaded(path: Path, what: str, convert: Callable[[object], T]) -> T:
@@ -159,22 +169,3 @@ def _shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 def _is_real(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64)
-
-
-def _replace(contents: dict[Path, bytes]) -> None:
-    """Write all files beside their places, to the disk, before the first of them takes its place."""
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
-    try:
-        try:
-            for path, part in parts.items():
-                with part.open("wb") as file:
-                    file.write(contents[path])
-                    file.flush()
-                    os.fsync(file.fileno())
-            for path, part in parts.items():
-                part.replace(path)
-        finally:
-            for part in parts.values():
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{printable(str(path))}: cannot be written: {error.strerror}.") from None

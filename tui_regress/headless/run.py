@@ -25,6 +25,7 @@ from tui_regress.runs.data import load_data
 from tui_regress.runs.recorder import recorded
 from tui_regress.runs.replay import Comparison, scripted
 from tui_regress.runs.replay import replay as replay_of
+from tui_regress.runs.rows import can_go_on
 from tui_regress.runs.store import KeptRun
 from tui_regress.text import printable
 
@@ -33,7 +34,7 @@ class Run:
     """One execution of ``experiment`` on ``dataset``: iterate over its events; then it knows how it ended.
 
     It is kept in ``store``, if given. Where it continues a run that is kept there, ``kept`` is that run and
-    ``checkpoint`` the place from which it goes on.
+    ``checkpoint`` the place from which it goes on; without one it begins anew.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Run:
         self.dataset = dataset
         self.control = Control()
         self.run_id: int | None = None
-        """None until the store has a place for the run."""
+        """None until the store has a place for the run, and again where it could not keep its end."""
         self.started: Started
         self.first: FloatArray
         """Shape (p,): the parameters of record 0."""
@@ -57,7 +58,7 @@ class Run:
         """How good the model is, as last measured."""
         self.ended: Ended
         self._store, self._kept, self._checkpoint = store, kept, checkpoint
-        if kept is not None:
+        if kept is not None and checkpoint is not None:
             self.first = kept.records.parameters[0]
 
     def __iter__(self) -> Iterator[Event]:
@@ -94,9 +95,17 @@ class Run:
         if self._store is None:
             return events
         run_id = None if self._kept is None else self._kept.summary.run_id
-        return recorded(events, self._store, self.experiment, self.dataset, run_id=run_id, on_run=self._is_kept_as)
+        return recorded(
+            events,
+            self._store,
+            self.experiment,
+            self.dataset,
+            run_id=run_id,
+            on_run=self._is_kept_as,
+            on_loss=lambda: self._is_kept_as(None),
+        )
 
-    def _is_kept_as(self, run_id: int) -> None:
+    def _is_kept_as(self, run_id: int | None) -> None:
         self.run_id = run_id
 
     @cached_property
@@ -123,15 +132,22 @@ def train(experiment: Experiment, show: Report, *, save: Path | None = None, sto
 def resume(kept: KeptRun, checkpoint: Path, store: Path, show: Report, *, save: Path | None = None) -> Run:
     """Continue ``kept``, which is in ``store``, to the numbers of a run that was never stopped.
 
+    One that was interrupted before its first checkpoint begins anew.
+
     Raises InputError where the run cannot go on, its data have changed or the model cannot be saved.
     """
     summary = kept.summary
-    if not summary.resumable:
+    if not can_go_on(summary.status, summary.stop):
         hint = "only one that was stopped or interrupted can go on"
         raise InputError(f"run {summary.run_id} is {summary.status}; {hint}.")
+    if not (summary.resumable or summary.status == "interrupted"):
+        raise InputError(f"the checkpoint of run {summary.run_id} is gone; it can only be trained again.")
     with progress.stages() as stage:
         dataset = load_data(kept, stage)
-    run = Run(summary.experiment, dataset, store=store, kept=kept, checkpoint=load_checkpoint(checkpoint))
+    if not summary.resumable:
+        note(f"Run {summary.run_id} was interrupted before its first checkpoint; it begins anew.")
+    found = load_checkpoint(checkpoint) if summary.resumable else None
+    run = Run(summary.experiment, dataset, store=store, kept=kept, checkpoint=found)
     return _carry_out(run, show, save)
 
 

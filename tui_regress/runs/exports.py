@@ -4,7 +4,8 @@ Of a long run, loss, validation loss and learning rate are kept of every record,
 records, cells are empty for what is not kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,12 +24,19 @@ from tui_regress.text import printable
 
 def write_csv(kept: KeptRun, out: IO[bytes]) -> None:
     """Write a row per record: epoch, losses, score, gradient norm, learning rate, parameters."""
-    table(kept).write_csv(out)
+    _write(table(kept).write_csv, out)
 
 
 def write_parquet(kept: KeptRun, out: IO[bytes]) -> None:
     """Write what :func:`write_csv` writes, as Parquet."""
-    table(kept).write_parquet(out)
+    _write(table(kept).write_parquet, out)
+
+
+def _write(write: Callable[[IO[bytes]], object], out: IO[bytes]) -> None:
+    # polars says that a disk is full in ways of its own; `out` says it in an OSError with the system's words.
+    buffer = BytesIO()
+    write(buffer)
+    out.write(buffer.getbuffer())
 
 
 def table(kept: KeptRun) -> pl.DataFrame:
@@ -96,7 +104,7 @@ def write_tensorboard(kept: KeptRun, folder: Path) -> None:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        hint = "`pip install 'tui-regress[tensorboard]'` brings it."
+        hint = "in a clone of tui-regress `pip install -c constraints.txt '.[tensorboard]'` brings it."
         raise InputError(f"TensorBoard is not installed; {hint}") from None
     run, records = kept.summary, kept.records.thinned()
     sample = records.sample
@@ -116,4 +124,4 @@ def write_tensorboard(kept: KeptRun, folder: Path) -> None:
                 for epoch, value in zip(records.numbers.tolist(), values.tolist(), strict=True):
                     writer.add_scalar(tag, value, epoch, walltime=began + epoch * pace)
     except OSError as error:
-        raise InputError(f"{printable(str(folder))}: cannot be written: {error.strerror}.") from None
+        raise InputError(f"{printable(str(folder))}: cannot be written: {error.strerror or error}.") from None

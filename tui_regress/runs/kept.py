@@ -45,9 +45,20 @@ class Summary:
     metrics: dict[str, Any] | None
     """``{"training": {…}, "validation": {…} or None}``, each as the metrics' ``to_json``; None before the first."""
     resumable: bool
-    """Stopped or interrupted, and its checkpoint is there: it can go on to the numbers of an uninterrupted run."""
+    """Stopped by hand or interrupted, and its checkpoint is there: it can go on to the numbers of an uninterrupted
+    run."""
     environment: dict[str, Any]
     """Of the process that trained it, or does: versions, platform, host, pid."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run of which this version cannot say more: a newer one wrote it, or it is damaged."""
+
+    run_id: int
+    name: str
+    reason: str
+    """One sentence."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from polars.io.plugins import register_io_source
 
 from tui_regress.data.batches import TableBatches
 from tui_regress.data.dataset import FloatArray
-from tui_regress.data.features import needs_comma, read_as, shown
+from tui_regress.data.features import read_as, shown
 from tui_regress.data.progress import Progress, paced, silent
 from tui_regress.data.reading import Layout, lay_out
 from tui_regress.data.synthetic import feature_names
@@ -75,7 +75,7 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
     layout, outcome = lay_out(table), Outcome()
     batches = TableBatches(table, fitted.columns, progress)
     frames = _frames(fitted, layout, batches, outcome, paced(progress))
-    comma = _has_comma(fitted.columns, layout, batches)
+    comma = batches.comma
     delimiter = layout.delimiter if layout.delimiter != "\t" else ";" if comma else ","
     if not isinstance(out, Path):
         _write_text(frames, out, delimiter, comma=comma)
@@ -137,13 +137,6 @@ def _check_destination(out: Path, inputs: Sequence[Path]) -> None:
     for path in inputs:
         if out.exists() and path.exists() and out.samefile(path):
             raise InputError(f"{printable(str(out))}: is what the predictions are made from; choose another name.")
-
-
-def _has_comma(columns: Sequence[Column], layout: Layout, batches: TableBatches) -> bool:
-    """Whether the table has decimal commas, as far as its first batch shows: then the predictions have them too."""
-    numbers = [layout.find(column.name, "data.features") for column in columns if not column.values]
-    first = next((frame for frame, _ in batches), None)
-    return first is not None and any(needs_comma(layout, first.to_series(index)) for index in numbers)
 
 
 def _frames(

@@ -21,11 +21,14 @@ from tui_regress.runs.database import explained
 from tui_regress.runs.environment import environment
 from tui_regress.runs.fingerprint import fingerprint
 from tui_regress.runs.records import Records, joined, room
-from tui_regress.runs.rows import RESUMABLE, State
-from tui_regress.runs.store import Store
+from tui_regress.runs.rows import State, can_go_on
+from tui_regress.runs.store import StillRunningError, Store
 
 PERIOD = 0.8
 """Seconds from one write to the next: with the time it takes itself, a killed process loses a second at most."""
+BUDGET = 64 * 2**20
+"""Bytes of records in full: each time as many are written, later stretches hold half as many of them, so that a run of
+days takes little more than one of minutes. Losses and learning rates are kept of every record all the same."""
 MOST_WAITING = 4_000_000
 """Records that may wait to be written: 64 MB."""
 
@@ -39,14 +42,17 @@ def recorded(
     run_id: int | None = None,
     recovered: Recovered | None = None,
     on_run: Callable[[int], object] | None = None,
+    on_loss: Callable[[], object] | None = None,
 ) -> Iterator[Event]:
     """Pass on the ``events`` of a run of ``experiment`` on ``dataset`` and keep it in ``store``, a file.
 
     Checkpoints are not passed on; the last one becomes a file beside the store for as long as the run can go on from
-    it. ``on_run`` is told the number of the run before Started is passed on, and all is written before Ended is.
+    it. ``on_run`` is told the number of the run before Started is passed on, and all is written before Ended is; where
+    that fails, a Noted says so, and ``on_loss`` is called.
 
     With ``run_id`` the run is one that is kept already and goes on: its records from the next block on are replaced.
     ``recovered`` says that it does so from an earlier record, with a fresh optimizer.
+    Raises StillRunningError, before any training, where another program is at that run.
 
     Where the store fails, a Noted says so once, training goes on, and what is in the store stays whole. Where
     ``events`` fail, the run is kept as failed and the error passes through; where this generator is closed early, or
@@ -63,6 +69,8 @@ def recorded(
                 writer.take(event)
             if isinstance(event, Ended):
                 writer.finish()
+                if on_loss is not None and not writer.whole:
+                    on_loss()
             elif not isinstance(event, Checkpoint):
                 yield event
             yield from writer.notes()
@@ -83,6 +91,8 @@ class _Writer:
     ) -> None:
         self.run_id: int | None = None
         """None as long as the store has no place for the run."""
+        self.whole = False
+        """The run has come to its end, and all of it is in the store."""
         self._path, self._experiment, self._dataset = path, experiment, dataset
         self._continued, self._recovered = run_id, recovered
         self._started: Started
@@ -94,20 +104,28 @@ class _Writer:
         self._waiting: list[Records] = []
         self._in_full = 0
         """Records in full among those that wait."""
+        self._size_in_full = 0
+        """Bytes of records in full that are written."""
         self._checkpoint: Checkpoint | None = None
         self._given_up = False
         """No more records are kept."""
+        self._refused: StillRunningError | None = None
         self._said: list[Noted] = []
         self._complained = False
         self._began = self._seconds_before = 0.0
 
     def begin(self, started: Started) -> None:
-        """Wait until the store has a place for the run, or it is clear that it has none."""
+        """Wait until the store has a place for the run, or it is clear that it has none.
+
+        Raises StillRunningError where the run that is to go on is not to be had.
+        """
         self._started = started
         # A program that just ends gets its runs into the store while threads still run.
         atexit.register(self.finish)
         self._thread.start()
         self._opened.wait()
+        if self._refused is not None:
+            raise self._refused
         self._began = time.perf_counter()
 
     def take(self, event: Event) -> None:
@@ -201,6 +219,8 @@ class _Writer:
                 run_id = self._open(store)
                 self._opened.set()
                 self._keep(store, run_id)
+        except StillRunningError as error:
+            self._refused = error
         except Exception as error:  # whatever goes wrong in a thread must reach a person
             with self._lock:
                 self._say(f"This run is not kept: {describe(error)}")
@@ -215,6 +235,7 @@ class _Writer:
         else:
             run_id = self._continued
             state = store.take_up(run_id, self._started, here, self._recovered)
+            self._size_in_full = store.size_in_full(run_id)
         self._state = self._written = state
         self._seconds_before = state.seconds
         self.run_id = run_id
@@ -228,17 +249,20 @@ class _Writer:
         due = time.monotonic() + PERIOD
         while not self._ending.wait(max(0.0, due - time.monotonic())):
             due = time.monotonic() + PERIOD
-            self._try_to_write(store, run_id)
-        self._try_to_write(store, run_id)
-
-    def _try_to_write(self, store: Store, run_id: int) -> None:
+            try:
+                self._write(store, run_id)
+            except Exception as error:  # see _work
+                with self._lock:
+                    if not self._complained:
+                        self._complained = True
+                        self._say(f"Run {run_id} cannot be kept for now; training goes on. {describe(error)}")
         try:
             self._write(store, run_id)
         except Exception as error:  # see _work
             with self._lock:
-                if not self._complained:
-                    self._complained = True
-                    self._say(f"Run {run_id} cannot be kept for now; training goes on. {describe(error)}")
+                self._say(f"The end of run {run_id} is not kept, or only in part. {describe(error)}")
+        else:
+            self.whole = not self._given_up
 
     def _write(self, store: Store, run_id: int) -> None:
         with self._lock:
@@ -249,7 +273,9 @@ class _Writer:
                 state = replace(state, epoch=last.epoch, loss=last.loss, validation_loss=last.validation_loss)
         try:
             if parts or state is not self._written:
-                store.write(run_id, state, [joined(parts).thinned()] if parts else [])
+                stretches = [joined(parts).thinned(self._size_in_full // BUDGET)] if parts else []
+                store.write(run_id, state, stretches)
+                self._size_in_full += sum(stretch.full.nbytes for stretch in stretches)
             self._written, parts = state, []
             # After its records, so that those are always there that it follows on.
             path = store.checkpoint_path(run_id)
@@ -258,7 +284,7 @@ class _Writer:
                     path.parent.mkdir(exist_ok=True)
                     save_checkpoint(path, checkpoint)
                     checkpoint = None
-                if state.status not in ("running", *RESUMABLE):
+                if state.status != "running" and not can_go_on(state.status, state.stop):
                     path.unlink(missing_ok=True)
         except Exception:
             with self._lock:

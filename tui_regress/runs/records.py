@@ -107,9 +107,9 @@ class Records:
             None if held is None else held[rows],
         )
 
-    def thinned(self) -> "Records":
-        """Those in full as many as there is room for, with a larger stride if need be."""
-        stride = _stride(self.first, self.last, self.full.shape[1] // 2, self.stride)
+    def thinned(self, halvings: int = 0) -> "Records":
+        """Those in full as many as there is room for, halved so many times, with a larger stride if need be."""
+        stride = _stride(self.first, self.last, self.full.shape[1] // 2, self.stride, halvings)
         chosen = self.numbers % stride == 0
         chosen[landmarks(self.sample).rows] = True
         return replace(self, stride=stride, numbers=self.numbers[chosen], full=self.full[chosen])
@@ -204,9 +204,9 @@ def room(parameters: int) -> int:
     return max(1, min(_MOST_IN_FULL, _ROOM_IN_FULL // (8 * (2 * parameters + 1))))
 
 
-def _stride(first: int, last: int, parameters: int, stride: int) -> int:
+def _stride(first: int, last: int, parameters: int, stride: int, halvings: int = 0) -> int:
     """``stride``, doubled until there is room for its multiples among the records ``first`` … ``last``."""
-    while last // stride - (first - 1) // stride > room(parameters):
+    while last // stride - (first - 1) // stride > max(1, room(parameters) >> halvings):
         stride *= 2
     return stride
 

@@ -15,15 +15,16 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine.events import FloatArray, Measured, Recovered, Started, StopRule, Verdict
 from tui_regress.engine.metrics import LinearMetrics, LogisticMetrics, Metrics
 from tui_regress.experiment import Experiment, loads
+from tui_regress.problems import InputError
 from tui_regress.runs import records
 from tui_regress.runs.environment import is_alive
-from tui_regress.runs.kept import KeptRun, KeptStatus, Summary
+from tui_regress.runs.kept import KeptRun, KeptStatus, Summary, Unreadable
 from tui_regress.runs.records import Records, joined, packed, unpacked
 
-RESUMABLE = ("stopped", "interrupted")
-"""With these statuses a run can go on from its checkpoint."""
 Columns = dict[str, Any]
 """Name and value of columns that are to be written."""
+_TOLD = {"tui-regress", "python", "torch", "numpy", "platform", "host", "pid"}
+"""What an environment says at least."""
 _VANISHED = "The program that trained it ended before the run did."
 
 
@@ -49,6 +50,11 @@ class State:
     """The record that the parameters are of."""
     fingerprint: str | None = None
     """Of the data."""
+
+
+def can_go_on(status: KeptStatus, stop: StopRule | None) -> bool:
+    """Whether a checkpoint is of use to a run that ended so: by hand, also where it diverged, or interrupted."""
+    return status in ("stopped", "interrupted") or stop == "asked"
 
 
 def of_state(state: State) -> Columns:
@@ -119,21 +125,38 @@ def of_dataset(dataset: Dataset) -> Columns:
 def to_status(row: sqlite3.Row) -> KeptStatus:
     """The status of a run: one whose process is gone no longer runs."""
     status: KeptStatus = row["status"]
-    if status == "running" and not is_alive(json.loads(row["environment"])):
+    if status != "running":
+        return status
+    try:
+        return "running" if is_alive(json.loads(row["environment"])) else "interrupted"
+    except (KeyError, TypeError, ValueError):  # of a process that cannot be told from others nothing is known
         return "interrupted"
-    return status
+
+
+def read(row: sqlite3.Row, *, has_checkpoint: bool) -> Summary | Unreadable:
+    """A run of the list, whatever became of its row; ``has_checkpoint``: the file of its last checkpoint is there."""
+    try:
+        return to_summary(row, has_checkpoint=has_checkpoint)
+    except InputError as error:
+        reason = str(error)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        reason = "what the store holds of it is damaged."
+    return Unreadable(row["id"], row["name"], reason)
 
 
 def to_summary(row: sqlite3.Row, *, has_checkpoint: bool) -> Summary:
     """A run of the list; ``has_checkpoint``: the file of its last checkpoint is there.
 
-    Raises ExperimentError where its experiment is of a kind that is unknown here.
+    Raises ExperimentError where its experiment is of a kind that is unknown here; KeyError, TypeError, ValueError and
+    the like where the row is damaged.
     """
-    state, status = to_state(row), to_status(row)
+    state, status, environment = to_state(row), to_status(row), json.loads(row["environment"])
+    if not environment.keys() >= _TOLD:
+        raise KeyError("environment")
     vanished = status == "interrupted" and state.status == "running"
     return Summary(
         run_id=row["id"],
-        experiment=_experiment(row["experiment"], f"run {row['id']}"),
+        experiment=_experiment(row["experiment"]),
         name=row["name"],
         status=status,
         stop=state.stop,
@@ -147,8 +170,8 @@ def to_summary(row: sqlite3.Row, *, has_checkpoint: bool) -> Summary:
         device=row["device"],
         gradient=row["gradient"],
         metrics=json.loads(row["metrics"]),
-        resumable=status in RESUMABLE and has_checkpoint,
-        environment=json.loads(row["environment"]),
+        resumable=can_go_on(status, state.stop) and has_checkpoint,
+        environment=environment,
     )
 
 
@@ -212,9 +235,9 @@ def to_records(block: sqlite3.Row) -> Records:
 
 
 @lru_cache(maxsize=256)
-def _experiment(text: str, source: str) -> Experiment:
+def _experiment(text: str) -> Experiment:
     # A list of runs is read again and again.
-    return loads(text, source)
+    return loads(text, "its experiment")
 
 
 def _loss(row: sqlite3.Row, column: str) -> float | None:

@@ -3,8 +3,9 @@
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,17 +18,21 @@ from tui_regress.problems import InputError
 from tui_regress.runs import rows
 from tui_regress.runs.database import connect, explained, insert, transaction, update
 from tui_regress.runs.environment import is_elsewhere
-from tui_regress.runs.kept import KeptRun, Summary
+from tui_regress.runs.kept import KeptRun, Summary, Unreadable
 from tui_regress.runs.records import Records
 from tui_regress.runs.rows import State
 from tui_regress.text import printable
 
-__all__ = ["KeptRun", "State", "Store", "Summary", "default_path"]
+__all__ = ["KeptRun", "State", "StillRunningError", "Store", "Summary", "Unreadable", "default_path"]
 
 
 def default_path() -> Path:
     """Where runs are kept unless a person says otherwise: in the user's data folder."""
     return platformdirs.user_data_path("tui-regress", appauthor=False) / "runs.sqlite"
+
+
+class StillRunningError(InputError):
+    """A run cannot be taken up, because a program is at it."""
 
 
 class Store:
@@ -55,31 +60,39 @@ class Store:
     # -- for those who read
 
     def runs(self, *, name: str = "", status: str = "", limit: int | None = None) -> list[Summary]:
-        """The runs, newest first: those whose experiment's name contains ``name``, and that are in ``status``."""
-        found = list[Summary]()
-        query = "SELECT * FROM runs WHERE instr(lower(name), lower(?)) ORDER BY id DESC"
+        """The runs, newest first: those whose experiment's name contains ``name``, and that are in ``status``.
+
+        Those that this version cannot read are passed over.
+        """
+        return list(islice((run for run in self._found_runs(name, status) if isinstance(run, Summary)), limit))
+
+    def listed(
+        self, *, name: str = "", status: str = "", limit: int | None = None
+    ) -> tuple[list[Summary], list[Unreadable]]:
+        """What :meth:`runs` gives, and the runs among them that this version cannot read; together ``limit``."""
+        found = [*islice(self._found_runs(name, status), limit)]
+        unreadable = [run for run in found if isinstance(run, Unreadable)]
+        return [run for run in found if isinstance(run, Summary)], unreadable
+
+    def look(self, run_id: int) -> Summary | Unreadable:
+        """One run, also if this version cannot read it. Raises InputError also where there is none."""
         with explained(self.path):
-            for row in self._connection.execute(query, [name]):
-                if limit is not None and len(found) >= limit:
-                    break
-                # Whether a run still runs is not for the database to know.
-                if not status or rows.to_status(row) == status:
-                    found.append(self._summary(row))
-        return found
+            return self._read(self._row(run_id))
 
     def summary(self, run_id: int) -> Summary:
-        """One run. Raises InputError also where there is none."""
+        """One run. Raises InputError also where there is none, or this version cannot read it."""
         with explained(self.path):
             return self._summary(self._row(run_id))
 
     def kept(self, run_id: int) -> KeptRun:
-        """All of one run. Raises InputError also where there is none, or its records are damaged."""
+        """All of one run. Raises InputError also where there is none, it is unreadable, or its records are damaged."""
         query = "SELECT * FROM blocks WHERE run = ? ORDER BY first"
         with explained(self.path), transaction(self._connection, reading=True):
             row = self._row(run_id)
             blocks = self._connection.execute(query, [run_id]).fetchall()
+        summary = self._summary(row)
         try:
-            return rows.to_kept(row, blocks, self._summary(row))
+            return rows.to_kept(row, blocks, summary)
         except ValueError as error:
             raise InputError(f"{printable(str(self.path))}: the records of run {run_id} are damaged.") from error
 
@@ -89,15 +102,21 @@ class Store:
         Raises InputError, and deletes nothing, where one of them is not there or still running.
         """
         unique = set(run_ids)
-        for run in map(self.summary, unique):
-            if run.status == "running":
-                where = f" on {printable(run.environment['host'])}" if is_elsewhere(run.environment) else ""
-                raise InputError(f"run {run.run_id} is still running{where}; stop it first.")
         with explained(self.path):
+            # What else is in its row may be unreadable: that must not keep it from being deleted.
+            for row in map(self._row, unique):
+                if rows.to_status(row) == "running":
+                    there = json.loads(row["environment"])
+                    where = f" on {printable(there['host'])}" if is_elsewhere(there) else ""
+                    raise InputError(f"run {row['id']} is still running{where}; stop it first.")
             with transaction(self._connection):
                 self._connection.executemany("DELETE FROM runs WHERE id = ?", [[run_id] for run_id in unique])
             for run_id in unique:
-                self.checkpoint_path(run_id).unlink(missing_ok=True)
+                path = self.checkpoint_path(run_id)
+                path.unlink(missing_ok=True)
+                # What a killed program had begun to write.
+                for part in path.parent.glob(f".{path.name}.*.part"):
+                    part.unlink(missing_ok=True)
         return len(unique)
 
     def checkpoint_path(self, run_id: int) -> Path:
@@ -126,18 +145,25 @@ class Store:
     ) -> State:
         """The state of a kept run that goes on now, after ``recovered`` from an earlier record if that is given.
 
-        Its records stay until others of the same numbers are written. Raises InputError where it is still running.
+        Its records stay until others of the same numbers are written.
+        Raises StillRunningError where a program is at it.
         """
         with explained(self.path), transaction(self._connection):
             row = self._row(run_id)
             if rows.to_status(row) == "running":
-                raise InputError(f"run {run_id} is still running; it cannot go on twice.")
+                raise StillRunningError(f"run {run_id} is still running; it cannot go on twice.")
             state = replace(rows.to_state(row), status="running", stop=None, reason="", parameters=None, record=-1)
             if recovered is not None:
                 state = replace(state, verdict=None, recoveries=(*state.recoveries, recovered))
             values = {**rows.of_start(started), **rows.of_state(state), "environment": json.dumps(environment)}
             update(self._connection, run_id, values)
         return state
+
+    def size_in_full(self, run_id: int) -> int:
+        """Bytes that the records of a run that are kept in full take."""
+        query = "SELECT coalesce(sum(length(in_full)), 0) FROM blocks WHERE run = ?"
+        with explained(self.path):
+            return int(self._connection.execute(query, [run_id]).fetchone()[0])
 
     def write(self, run_id: int, state: State, stretches: Sequence[Records]) -> None:
         """Write the state of a run, and records that follow on those it has or take the place of its last ones."""
@@ -173,8 +199,23 @@ class Store:
             raise InputError(f"there is no run {run_id}; `tui-regress runs` lists them.")
         return row
 
+    def _found_runs(self, name: str, status: str) -> Iterator[Summary | Unreadable]:
+        query = "SELECT * FROM runs WHERE instr(lower(name), lower(?)) ORDER BY id DESC"
+        with explained(self.path):
+            for row in self._connection.execute(query, [name]):
+                # Whether a run still runs is not for the database to know.
+                if not status or rows.to_status(row) == status:
+                    yield self._read(row)
+
+    def _read(self, row: sqlite3.Row) -> Summary | Unreadable:
+        return rows.read(row, has_checkpoint=self.checkpoint_path(row["id"]).exists())
+
     def _summary(self, row: sqlite3.Row) -> Summary:
-        return rows.to_summary(row, has_checkpoint=self.checkpoint_path(row["id"]).exists())
+        run = self._read(row)
+        if isinstance(run, Unreadable):
+            cure = f"`tui-regress runs delete {run.run_id}` removes it."
+            raise InputError(f"run {run.run_id} cannot be read by this version: {run.reason} {cure}")
+        return run
 
     def _found(self) -> tuple[int, int] | None:
         """What file the path leads to."""

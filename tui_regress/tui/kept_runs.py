@@ -21,6 +21,11 @@ STATUSES = (*get_args(Status), "running", "interrupted")
 _TABLES = ("data", "model", "optimizer", "training", "device")
 _KINDS = {"data.source": "data", "model.kind": "model", "optimizer.name": "optimizer", "device.name": "device"}
 """The settings that have the name of their table."""
+_COLUMN_LISTS = ("data.features", "data.drop")
+_FOUND_IN_THE_TABLE = ("data.columns", "data.classes")
+"""They follow from the table and the settings, and no person has chosen them."""
+_MOST_NAMES = 4
+"""Columns that are told by name where two lists differ; more are counted."""
 _UNSET = "·"
 
 
@@ -81,11 +86,27 @@ def reason(run: "Summary") -> str:
     return printable(run.reason, 600)
 
 
+def asked_for(text: str) -> tuple[str, str]:
+    """What the filter asks for: part of a name, and a status where one of the words is one."""
+    words = text.split()
+    status = next((word.lower() for word in words if word.lower() in STATUSES), "")
+    return " ".join(word for word in words if word.lower() != status), status
+
+
+def how_many(listed: int, marked: int, *, all_of_them: bool) -> str:
+    """What the list holds: ``12 runs · 2 marked``; of a store with more ``the 200 newest``."""
+    if not listed:
+        return ""
+    runs = f"{listed:,} run{'s' * (listed > 1)}" if all_of_them else f"the {listed:,} newest"
+    return f"{runs} · {marked} marked" if marked else runs
+
+
 def differing(experiments: Sequence[Experiment]) -> list[tuple[str, tuple[str, ...]]]:
     """The settings of training that are not the same in all ``experiments``: a name, and the value in each.
 
     A setting has its own name, preceded by its table where another table has one of that name too. Where the data,
     the model or the optimizer are of different kinds, those of their settings in which no two differ are left out.
+    A list of columns is told against the first one, on a line each: ``+id``, ``−city``.
     """
     settings = [_settings(experiment) for experiment in experiments]
     keys = list(dict.fromkeys(key for one in settings for key in one))
@@ -95,7 +116,9 @@ def differing(experiments: Sequence[Experiment]) -> list[tuple[str, tuple[str, .
     return [
         (
             _KINDS.get(key) or (key if used[name := key.rpartition(".")[2]] > 1 else name),
-            tuple(one.get(key, _UNSET) for one in settings),
+            _column_lists(experiments, key)
+            if key in _COLUMN_LISTS
+            else tuple(one.get(key, _UNSET) for one in settings),
         )
         for key in keys
         if key in differ
@@ -110,4 +133,32 @@ def _settings(experiment: Experiment) -> dict[str, str]:
         f"{table}.{key}": str(value).lower() if isinstance(value, bool) else to_text(value)
         for table in _TABLES
         for key, value in tables[table].items()
+        if f"{table}.{key}" not in _FOUND_IN_THE_TABLE
     }
+
+
+def _column_lists(experiments: Sequence[Experiment], key: str) -> tuple[str, ...]:
+    """Of the first list of columns how many there are, and of the others what they have and lack against it."""
+    name = key.partition(".")[2]
+    lists: list[tuple[str, ...] | None] = [getattr(experiment.data, name, None) for experiment in experiments]
+    first = next((columns for columns in lists if columns is not None), ())
+    return tuple(
+        _UNSET if columns is None else _how_many(first) if columns == first else _against(first, columns)
+        for columns in lists
+    )
+
+
+def _how_many(columns: Sequence[str]) -> str:
+    return f"{len(columns):,} column{'s' * (len(columns) > 1)}" if columns else "none"
+
+
+def _against(first: Sequence[str], columns: Sequence[str]) -> str:
+    """What ``columns`` have and lack against ``first``, a line each."""
+    before, after = set(first), set(columns)
+    more = [name for name in columns if name not in before]
+    less = [name for name in first if name not in after]
+    if not more and not less:
+        return "another order"
+    if len(more) + len(less) > _MOST_NAMES:
+        return "\n".join(f"{sign}{len(names):,}" for sign, names in (("+", more), ("−", less)) if names)
+    return "\n".join([*(f"+{printable(name, 40)}" for name in more), *(f"−{printable(name, 40)}" for name in less)])

@@ -1,6 +1,5 @@
 """Which columns of a table are used, and as what. Pure: knows no widget and reads no file."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -114,7 +113,8 @@ def first_guess(
     if goal is None:
         goal = next((index for index in reversed(range(len(columns))) if _good_target(columns[index])), None)
     if features is None:
-        taken = {*_usual(columns, range(len(columns)), goal)} - {places[name] for name in drop if name in places}
+        dropped = {places[name] for name in drop if name in places}
+        taken = {*_usual(columns, [index for index in range(len(columns)) if index not in dropped], goal)}
     else:
         taken = {places[name] for name in features if name in places}
     return Picking(columns, goal, frozenset(taken - {goal}), missing)
@@ -131,11 +131,8 @@ def one_hot_width(info: "ColumnInfo") -> int:
 
 
 def counts_rows(info: "ColumnInfo") -> bool:
-    """Whether the column numbers the rows, by its name and by its values."""
-    if info.kind != "number" or info.distinct != info.rows or info.low not in (0, 1):
-        return False
-    named = re.fullmatch(r"(column_1|unnamed: ?0|index|row(_?(id|no|number))?|id|rownames?)", info.name, re.IGNORECASE)
-    return named is not None and info.high == info.low + info.rows - 1
+    """Whether the column is there only to number the rows."""
+    return info.counts_rows
 
 
 def not_a_target(info: "ColumnInfo") -> str | None:

@@ -55,6 +55,9 @@ class Choices(OptionList):
 class OpenScreen(Dialog[Opened]):
     """Choose a built-in experiment, or name a file; of a table the columns are picked next."""
 
+    CSS_PATH = "open.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+
     def __init__(self, current: str) -> None:
         super().__init__()
         self._current = current
@@ -98,12 +101,17 @@ class OpenScreen(Dialog[Opened]):
         except Exception as error:
             self._say(describe(error))
 
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._say("")
+
     def _columns_picked(self, opened: Opened | None) -> None:
         if opened is not None:
             self.dismiss(opened)
 
     def _say(self, sentence: str) -> None:
         self.query_one("#problem", Label).update(printable(sentence, 400))
+        self.query_one("#open").set_class(bool(sentence), "-problem")
 
 
 def open_file(argument: str) -> Opened:

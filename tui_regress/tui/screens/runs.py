@@ -140,7 +140,7 @@ class RunsScreen(Screen[RunChosen]):
             return
         if self._next_look is not None:
             self._next_look.stop()
-        name, status = asked_for(self.query_one("#filter", Input).value)
+        name, status = kept_runs.asked_for(self.query_one("#filter", Input).value)
         limit, began = self._limit, time.monotonic()
         try:
             runs = await self._ask(lambda store: store.runs(name=name, status=status, limit=limit))
@@ -201,11 +201,7 @@ class RunsScreen(Screen[RunChosen]):
         runs = self._runs or []
         self.query_one(RunTable).show(runs, self._marks.letters, self._clock())
         pane = self.query_one("#list")
-        how_many = (
-            f"the {len(runs):,} newest" if len(runs) == self._limit else f"{len(runs):,} run{'s' * (len(runs) > 1)}"
-        )
-        marked = f" · {len(self._marks)} marked" if self._marks else ""
-        pane.border_subtitle = how_many + marked if runs else ""
+        pane.border_subtitle = kept_runs.how_many(len(runs), len(self._marks), all_of_them=len(runs) < self._limit)
         self._show_details()
 
     def _show_details(self) -> None:
@@ -342,10 +338,3 @@ class RunsScreen(Screen[RunChosen]):
             case "filter":
                 return bool(self._runs) and not isinstance(self.focused, Input)
         return True
-
-
-def asked_for(text: str) -> tuple[str, str]:
-    """What the filter asks for: part of a name, and a status where one of the words is one."""
-    words = text.split()
-    status = next((word.lower() for word in words if word.lower() in kept_runs.STATUSES), "")
-    return " ".join(word for word in words if word.lower() != status), status

@@ -83,6 +83,8 @@ class ColumnTable(ScrollView, can_focus=True):
         """Bring the roles up to date, and show only the columns ``shown``; the cursor stays on its column."""
         if self._picking is None or picking.columns is not self._picking.columns:
             self._longest_name = max(cell_len(info.name) for info in picking.columns)
+            # Of all columns, not of those found: what stands below the table must not move while a name is typed.
+            self.styles.max_height = len(picking.columns) + 1
         self._picking = picking
         if shown != self._shown:
             before = self.column

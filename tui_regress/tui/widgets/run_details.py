@@ -158,8 +158,8 @@ def _story(shown: Shown, before: "Summary | None", width: int, muted: str) -> tu
         lines.append((f"at {kept.record:,}", "  ", _parameters(kept.parameter_names, kept.parameters)))
     if before is not None:
         changes = kept_runs.differing((before.experiment, run.experiment))
-        said = [f"{name} {then} → {now}" for name, (then, now) in changes] or ["the same settings"]
-        lines.append((f"since {before.run_id}", ", ", said))
+        said = [f"{name} {then} → {now}".replace("\n", " ") for name, (then, now) in changes]
+        lines.append((f"since {before.run_id}", ", ", said or ["the same settings"]))
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=_NAME_WIDTH - 1, style=muted)
     table.add_column()

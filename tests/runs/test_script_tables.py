@@ -121,6 +121,7 @@ TARGETS = {
     "truth": "x,y\n1,True\n2,FALSE\n3,true\n4,false\n5,true\n",
     "decimal-commas": "x;y\n1;1,5\n2;2,5\n3;1,5\n4;2,5\n5;1,5\n",
     "long": f"x,y\n1,{'a' * 50}1\n2,b\n3,b\n4,{'a' * 50}1\n5,b\n",
+    "alike": f"x,y\n1,{'a' * 50}1\n2,{'a' * 50}2\n3,{'a' * 50}2\n4,{'a' * 50}1\n5,{'a' * 50}2\n",
 }
 
 

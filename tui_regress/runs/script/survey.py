@@ -11,7 +11,6 @@ from tui_regress.data.cells import MISSING, NEEDS_COMMA, TRUTH, read_cells
 from tui_regress.data.dataset import Dataset
 from tui_regress.data.reading import Layout, lay_out, scan_parquet, scan_text
 from tui_regress.experiment import Column, Table
-from tui_regress.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,8 @@ def _dtypes(layout: Layout, indices: Sequence[int]) -> list[pl.DataType]:
 
 
 def _one(layout: Layout, target: int, label: str) -> str | float:
-    """The value of the target that is shown as ``label``."""
+    """The value of the target that ``label`` stands for."""
     values = _as_texts(layout, [target]).select(pl.nth(0).unique()).collect().to_series()
     found: list[str | float] = read_cells(values, comma=layout.comma).values.drop_nulls().unique().to_list()
-    shown = {printable(value, 40) if isinstance(value, str) else f"{value:.15g}": value for value in found}
+    shown = {value if isinstance(value, str) else f"{value:.15g}": value for value in found}
     return shown[label]

@@ -326,3 +326,21 @@ def test_a_checkpoint_of_a_newer_version_is_told_apart(tmp_path: Path) -> None:
     torch.save({"kind": "tui-regress checkpoint", "version": 2, "state": {}}, tmp_path / "new.pt")
     with pytest.raises(InputError, match=r"new\.pt: was written by a newer tui-regress"):
         load_checkpoint(tmp_path / "new.pt")
+
+
+def test_one_byte_that_has_flipped_in_the_numbers_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    data = dataset(LINE_X, LINE_Y)
+    save_model(path, experiment(), np.array([1.5, 2.5]), data)
+    whole = path.read_bytes()
+    at = whole.index(np.float32(1.5).tobytes())
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(InputError, match=r"model\.pt: is not a saved model, or is damaged\.$"):
+        load_model(path)
+
+
+def test_parameters_that_are_not_finite_are_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save_model(path, experiment(), np.array([np.nan, 2.5]), dataset(LINE_X, LINE_Y))
+    with pytest.raises(InputError, match="holds parameters that are not finite"):
+        load_model(path)

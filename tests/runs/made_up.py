@@ -35,9 +35,13 @@ def block(
     return Block(first, parameters, 2 * parameters, loss, numbers + 0.5, np.full(len(loss), lr), validation)
 
 
+GENTLE_LINE = builtin("gentle-line")
+"""Read once: a test takes over another user, who may not look into this folder."""
+
+
 def experiment(**changes: Any) -> Experiment:
     """gentle-line with settings whose dots are written as ``__``."""
-    return override(builtin("gentle-line"), {key.replace("__", "."): value for key, value in changes.items()})
+    return override(GENTLE_LINE, {key.replace("__", "."): value for key, value in changes.items()})
 
 
 def dataset(*, held_out: bool = False) -> Dataset:

@@ -229,6 +229,7 @@ async def type_into(app: LabApp, pilot: Pilot[None], key: str, text: str) -> Non
 
 async def test_data_that_do_not_fit_the_model_are_named_at_the_model() -> None:
     async with running("gentle-line") as (app, pilot):
+        await until(pilot, lambda: app.lab.devices is not None, "the devices, with which the fields are shown anew")
         kind = next(field for field in app.screen.query(Field) if field.setting.key == "model.kind")
         kind.query_one(Select).value = "logistic"
         await until(pilot, lambda: app.session.problems, "a problem")

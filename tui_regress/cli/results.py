@@ -162,14 +162,16 @@ def _kept(run_id: int, store: Path | None) -> "KeptRun":
 
 def _write_run(kept: "KeptRun", form: str, output: Path | None) -> None:
     if form == "script":
+        from tui_regress.experiment import override
         from tui_regress.headless import progress
         from tui_regress.runs.data import load_data
         from tui_regress.runs.script import script
 
         with progress.stages() as stage:
             dataset = load_data(kept, stage)
-        records = kept.records
-        text = script(kept.summary.experiment, dataset, records.rates, kept.recoveries, record=kept.record)
+        # On the device that it ran on: what "auto" finds elsewhere may round otherwise.
+        experiment = override(kept.summary.experiment, {"device.name": kept.summary.device})
+        text = script(experiment, dataset, kept.records.rates, kept.recoveries, record=kept.record)
         _write_text(text, output)
     elif form == "formula":
         _write_text(f"{_formula(kept)}\n", output)

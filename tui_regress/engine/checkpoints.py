@@ -8,7 +8,8 @@ import io
 from collections.abc import Callable, Mapping
 from glob import escape
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
+from zipfile import BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
@@ -72,7 +73,10 @@ def load_model(path: Path) -> tuple[Experiment, FloatArray]:
         raise InputError(
             f"{printable(str(path))}: must hold {_shapes(expected)} for its experiment, not {_shapes(found)}."
         )
-    return experiment, torch.cat([state[name].flatten() for name in expected]).double().numpy()
+    parameters: FloatArray = torch.cat([state[name].flatten() for name in expected]).double().numpy()
+    if not np.isfinite(parameters).all():
+        raise InputError(f"{printable(str(path))}: holds parameters that are not finite; no model can be made of them.")
+    return experiment, parameters
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -112,12 +116,20 @@ def _write(path: Path, content: object) -> None:
 def _loaded(path: Path, what: str, convert: Callable[[object], T]) -> T:
     try:
         with path.open("rb") as file:
+            _check_sums(file)
             return convert(torch.load(file, map_location="cpu", weights_only=True))
     except OSError as error:
         raise InputError(f"{printable(str(path))}: {error.strerror}.") from None
     except Exception as error:
         # Another file can fail torch's reader in any way; the cause stays attached.
         raise InputError(f"{printable(str(path))}: is not {what}, or is damaged.") from error
+
+
+def _check_sums(file: IO[bytes]) -> None:
+    # torch does not look at them: to it, a byte that has flipped is a number like any other. Raises BadZipFile.
+    if (damaged := ZipFile(file).testzip()) is not None:
+        raise BadZipFile(damaged)
+    file.seek(0)
 
 
 def _tensors(value: Plain) -> object:

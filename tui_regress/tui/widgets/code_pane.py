@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.events import Recovered
-from tui_regress.experiment import Experiment
+from tui_regress.experiment import Experiment, override
 from tui_regress.problems import describe
 from tui_regress.text import file_name, printable
 from tui_regress.tui.session import Session
@@ -59,6 +59,8 @@ class CodePane(ScrollableContainer, can_focus=True):
             return
         ran = session.is_as_it_ran
         experiment = session.recorded if ran else session.experiment
+        if ran and session.started is not None:
+            experiment = override(experiment, {"device.name": session.started.device})
         rates = tuple(session.history.rates) if ran else ()
         recoveries, record = tuple(session.recoveries) if ran else (), _cut_short_at(session) if ran else None
         wanted = _Origin(experiment, session.dataset, rates, recoveries, record)

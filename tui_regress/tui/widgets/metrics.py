@@ -36,10 +36,11 @@ def metrics_tables(session: Session, width: int, held_out: str) -> Iterator[Tabl
     for figures in zip(*(metrics.figures() for _, metrics in parts), strict=True):
         table.add_row(Text(figures[0][0], "dim"), *(short(value, _DIGITS) for _, value in figures))
     yield table
-    whose, metrics = parts[-1]
-    if isinstance(metrics, LogisticMetrics):
-        labels = session.dataset.labels if session.dataset and session.dataset.labels else ("0", "1")
-        names = [printable(label, _LABEL - 3) for label in labels]
+    labels = session.dataset.labels if session.dataset and session.dataset.labels else ("0", "1")
+    names = [printable(label, _LABEL - 3) for label in labels]
+    for whose, metrics in reversed(parts):
+        if not isinstance(metrics, LogisticMetrics):
+            return
         table = _grid(2, width)
         table.add_row(whose, *(Text(f"as {name}", "dim") for name in names))
         for name, counts in zip(names, metrics.confusion, strict=True):

@@ -1,27 +1,12 @@
 import tracemalloc
-from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from tui_regress.engine.events import Block, FloatArray
+from tests.runs.made_up import block
+from tui_regress.engine.events import Block
 from tui_regress.engine.history import History, Record
-
-
-def block(
-    first: int,
-    losses: Sequence[float] | FloatArray,
-    width: int = 2,
-    lr: float = 0.1,
-    held: Sequence[float] | FloatArray | None = None,
-) -> Block:
-    """Parameter j of record i is i + j/10, so that every thinned row betrays its number."""
-    loss = np.asarray(losses, dtype=np.float64)
-    numbers = first + np.arange(len(loss), dtype=np.float64)
-    parameters = numbers[:, None] + np.arange(width) / 10
-    validation = None if held is None else np.asarray(held, dtype=np.float64)
-    return Block(first, parameters, 2 * parameters, loss, numbers + 0.5, np.full(len(loss), lr), validation)
 
 
 def test_losses_come_back_exactly_however_the_blocks_were_cut() -> None:
@@ -60,7 +45,7 @@ def test_thinned_records_are_the_multiples_of_the_stride(size: int) -> None:
     history, count = History(), 300_000 if size > 1 else 2000
     width = 3 if size > 1 else 5000
     for first in range(0, count, size):
-        history.append(block(first, np.ones(min(size, count - first)), width))
+        history.append(block(first, np.ones(min(size, count - first)), width=width))
     assert history.stride > 1
     np.testing.assert_array_equal(history.epochs, np.arange(0, count, history.stride))
     np.testing.assert_array_equal(history.parameters[:, 0], history.epochs)

@@ -82,17 +82,9 @@ def _lines(kept: KeptRun, exact: FloatArray | None) -> Iterator[dict[str, Any]]:
 def _records(kept: KeptRun) -> Iterator[Record]:
     """Those kept in full."""
     records, sample = kept.records, kept.records.sample
-    norms, held = sample.grad_norm, sample.validation_loss
+    norms = sample.grad_norm
     for row, epoch in enumerate(records.numbers.tolist()):
-        yield Record(
-            epoch=epoch,
-            loss=float(sample.loss[row]),
-            score=float(sample.score[row]),
-            grad_norm=float(norms[row]),
-            lr=float(sample.lr[row]),
-            parameters=sample.parameters[row],
-            validation_loss=None if held is None else float(held[row]),
-        )
+        yield lines.record(epoch, sample, norms, row)
 
 
 def write_tensorboard(kept: KeptRun, folder: Path) -> None:

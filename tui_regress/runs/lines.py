@@ -39,18 +39,19 @@ def thinned(events: Iterable[Event], every: int) -> Iterator[Event | Record]:
         if isinstance(event, Block):
             norms = event.grad_norm
             for index in range(-event.first % every, len(event.loss), every):
-                yield _record(event, norms, index)
-            rest = _record(event, norms, len(event.loss) - 1) if event.last % every else None
+                yield record(event.first + index, event, norms, index)
+            rest = record(event.last, event, norms, len(event.loss) - 1) if event.last % every else None
             continue
         if isinstance(event, Ended) and rest is not None:
             yield rest
         yield event
 
 
-def _record(block: Block, norms: FloatArray, index: int) -> Record:
+def record(epoch: int, block: Block, norms: FloatArray, index: int) -> Record:
+    """The record of ``epoch``, in row ``index`` of ``block``, whose gradient norms are ``norms``."""
     held = block.validation_loss
     return Record(
-        epoch=block.first + index,
+        epoch=epoch,
         loss=float(block.loss[index]),
         score=float(block.score[index]),
         grad_norm=float(norms[index]),

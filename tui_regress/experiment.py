@@ -193,7 +193,8 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     validation. 0: never."""
     tolerance: NonNegative = 0.0
     """The run has converged where the norm of the gradient is no larger. 0: it is never asked."""
-    gradient: Literal["auto", "autograd", "analytic", "numpy"] = "auto"
+    gradient: Literal["auto", "autograd", "analytic", "numpy", "statistics", "compiled"] = "auto"
+    """statistics: from XᵀX and Xᵀy alone, for least squares on full batches; compiled: by Numba, if it is there."""
     on_divergence: Literal["stop", "continue", "recover"] = "stop"
     """recover: back to the best record, with a safe learning rate and a fresh optimizer, and on."""
 
@@ -382,11 +383,17 @@ def _check(experiment: Experiment) -> None:
     if experiment.training.patience and not experiment.training.validation:
         hint = "needs rows held out to look at; set training.validation too, such as 0.2."
         raise ExperimentError("training.patience", experiment.training.patience, hint)
-    if experiment.training.gradient == "numpy":
-        if not isinstance(experiment.optimizer, Sgd):
-            raise ExperimentError("training.gradient", "numpy", "knows only the sgd optimizer; use auto or analytic.")
-        if experiment.device.name not in ("auto", "cpu"):
-            raise ExperimentError("training.gradient", "numpy", "computes on the cpu only; use auto or analytic.")
+    _check_gradient(experiment)
+
+
+def _check_gradient(experiment: Experiment) -> None:
+    gradient = experiment.training.gradient
+    if gradient == "numpy" and not isinstance(experiment.optimizer, Sgd):
+        raise ExperimentError("training.gradient", gradient, "knows only the sgd optimizer; use auto or analytic.")
+    if gradient == "statistics" and not isinstance(experiment.model, Linear):
+        raise ExperimentError("training.gradient", gradient, "knows only linear models; use auto or analytic.")
+    if gradient in ON_CPU and experiment.device.name not in ("auto", "cpu"):
+        raise ExperimentError("training.gradient", gradient, "computes on the cpu only; use auto or analytic.")
 
 
 def _check_points(x: Sequence[float | tuple[float, ...]], y: Sequence[float]) -> None:
@@ -421,6 +428,8 @@ def _check_generated(data: LinearData | LogisticData) -> None:
         raise ExperimentError("data.x", "range", "spaces one feature evenly; use normal or uniform for several.")
 
 
+ON_CPU = frozenset({"numpy", "statistics", "compiled"})
+"""Ways to compute the gradient that know no other device."""
 _LARGEST_LR = 1e30
 _TOO_DEEP = "is nested too deeply to be an experiment."
 _PINNED = {

@@ -12,6 +12,7 @@ from tests.engine.conftest import dataset, experiment, join, same
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine import chunks
 from tui_regress.engine.backends import base, choose
+from tui_regress.engine.backends.analytic import Analytic
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block
 from tui_regress.engine.objective import evaluate
@@ -357,10 +358,33 @@ def test_small_steps_are_computed_in_one_thread(rows: int, batch: int, expected:
 # choice
 
 
-def test_auto_chooses_analytic_and_says_why() -> None:
-    backend, reason = choose(experiment(), problem(logistic=False), "cpu")
+@pytest.mark.parametrize(
+    ("changes", "device", "expected", "because"),
+    [
+        ({}, "cpu", "statistics", "XᵀX"),
+        ({"training.batch_size": 30}, "cpu", "statistics", "XᵀX"),
+        ({}, "cuda:0", "statistics", "XᵀX"),
+        ({"device.name": "cuda:0"}, "cuda:0", "analytic", "closed form"),
+        ({"training.batch_size": 7}, "cpu", "analytic", "closed form"),
+        ({"model.kind": "logistic"}, "cpu", "analytic", "closed form"),
+    ],
+)
+def test_auto_chooses_what_suits_the_problem_and_says_why(
+    changes: dict[str, object], device: str, expected: str, because: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is no such device here: it is enough to hear what would be computed where.
+    made: list[str] = []
+    monkeypatch.setattr(Analytic, "__init__", lambda _, experiment, dataset, device: made.append(device))
+    data = problem(logistic="model.kind" in changes)
+    backend, reason = choose(experiment(changes), data, device)
+    assert backend.name == expected
+    assert because in reason
+    assert made == ([device] if expected == "analytic" else [])
+
+
+def test_more_parameters_than_rows_are_no_case_for_statistics() -> None:
+    backend, _ = choose(experiment(), problem(logistic=False, n=3, d=3), "cpu")
     assert backend.name == "analytic"
-    assert "analytic" in reason
 
 
 @pytest.mark.parametrize("gradient", BACKENDS)

@@ -330,6 +330,14 @@ def test_a_checkpoint_holds_nothing_but_numbers_text_lists_and_tables(policy: st
 # what does not fit
 
 
+def test_a_run_goes_on_with_the_gradient_it_had_where_another_would_be_chosen_now() -> None:
+    job = experiment({"training.epochs": 5, "optimizer.lr": 0.01})
+    checkpoint = last_checkpoint(list(run(override(job, {"training.gradient": "numpy"}), LINE)))
+    started = next(run(override(job, {"training.epochs": 9}), LINE, resume=checkpoint))
+    assert isinstance(started, Started)
+    assert started.gradient == "numpy"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -340,7 +348,7 @@ def test_a_checkpoint_holds_nothing_but_numbers_text_lists_and_tables(policy: st
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    job = experiment({"training.epochs": 5, "optimizer.lr": 0.01})
+    job = experiment({"training.epochs": 5, "optimizer.lr": 0.01, "training.gradient": "analytic"})
     checkpoint = last_checkpoint(list(run(job, LINE)))
     with pytest.raises(InputError, match="is of another run") as caught:
         next(run(override(job, changes), LINE, resume=checkpoint))

@@ -114,9 +114,10 @@ def test_auto_does_not_take_an_apple_gpu_for_float64(machine: Machine) -> None:
     assert resolve(Device("auto", "float64")) == ("cuda:0", "")
 
 
-def test_the_numpy_gradient_keeps_auto_on_the_cpu(machine: Machine) -> None:
+@pytest.mark.parametrize("gradient", ["numpy", "statistics", "compiled"])
+def test_some_gradients_keep_auto_on_the_cpu(gradient: str, machine: Machine) -> None:
     machine.cards("Big Card")
-    assert resolve(Device("auto"), "numpy") == ("cpu", "NumPy computes on the CPU.")
+    assert resolve(Device("auto"), gradient) == ("cpu", f"The gradient {gradient} computes on the CPU.")
 
 
 def test_the_cpu_needs_no_words(machine: Machine) -> None:

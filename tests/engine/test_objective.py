@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tests.engine.conftest import LINE_X, LINE_Y, dataset, experiment
 from tui_regress.engine import chunks, newton
+from tui_regress.engine.exact import exact_solution
 from tui_regress.engine.objective import (
     check_fit,
     curvature,
     evaluate,
-    exact_solution,
     initial_parameters,
     logits,
     parameter_names,
@@ -103,11 +103,11 @@ def test_sums_over_parts_of_the_rows_add_up_to_those_over_all(model: Model) -> N
 def test_results_do_not_depend_on_the_size_of_the_chunks(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     theta, X, y = problem(model, n=40)
     run = experiment({"model.kind": "linear" if isinstance(model, Linear) else "logistic", "model.loss": model.loss})
-    loss, hessian = evaluate(model, theta, X, y).loss, curvature(model, X)
+    loss, hessian = evaluate(model, theta, X, y).loss, curvature(model, dataset(X, y))
     exact = exact_solution(run, dataset(X, y)).parameters
     monkeypatch.setattr(chunks, "CHUNK", 7)
     assert evaluate(model, theta, X, y).loss == pytest.approx(loss, rel=1e-13)
-    np.testing.assert_allclose(curvature(model, X), hessian, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(curvature(model, dataset(X, y)), hessian, rtol=1e-12, atol=1e-14)
     again = exact_solution(run, dataset(X, y)).parameters
     assert exact is not None
     assert again is not None
@@ -156,18 +156,18 @@ def test_curvature_is_the_change_of_a_linear_gradient(model: Model) -> None:
     theta, X, y = problem(model)
     step = np.random.default_rng(1).normal(size=len(theta))
     change = evaluate(model, theta + step, X, y).gradient - evaluate(model, theta, X, y).gradient
-    np.testing.assert_allclose(curvature(model, X) @ step, change, rtol=1e-12)
+    np.testing.assert_allclose(curvature(model, dataset(X, y)) @ step, change, rtol=1e-12)
 
 
 def test_curvature_of_the_exploding_line_gives_its_limit() -> None:
-    largest = np.linalg.eigvalsh(curvature(Linear(), np.array(LINE_X, dtype=float)[:, None]))[-1]
+    largest = np.linalg.eigvalsh(curvature(Linear(), dataset(LINE_X, LINE_Y)))[-1]
     assert 2 / largest == pytest.approx(0.084524, abs=5e-7)
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if isinstance(model, Logistic)], ids=str)
 def test_curvature_of_a_logistic_model_bounds_the_change_of_its_gradient(model: Model) -> None:
     theta, X, y = problem(model)
-    bound = curvature(model, X)
+    bound = curvature(model, dataset(X, y))
     for step in np.random.default_rng(1).normal(size=(20, len(theta))):
         change = evaluate(model, theta + step, X, y).gradient - evaluate(model, theta, X, y).gradient
         assert 0 < step @ change <= step @ bound @ step

@@ -6,7 +6,7 @@ import pytest
 from tui_regress.data import load_dataset
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Ended, Event, Recovered, Resume, Verdict
-from tui_regress.engine.objective import exact_solution
+from tui_regress.engine.exact import exact_solution
 from tui_regress.engine.training import run
 from tui_regress.experiment import Experiment, builtin, decode, override
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from tests.engine.descent import LINE, NOWHERE, DType, at_share, hessian, losses, problem, sgd_of_any_kind, stable_q
 from tui_regress.data.dataset import FloatArray
-from tui_regress.engine.objective import exact_solution
+from tui_regress.engine.exact import exact_solution
 from tui_regress.engine.recursion import fastest_heavy_ball, fastest_lr, largest_q, modes
 from tui_regress.experiment import Experiment, Linear, Sgd
 

@@ -17,8 +17,9 @@ from tests.engine.tables import LOGISTIC, Name, table
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.data.scaling import Standardization
 from tui_regress.engine.events import Ended
+from tui_regress.engine.exact import exact_solution
 from tui_regress.engine.metrics import LogisticMetrics, measure
-from tui_regress.engine.objective import exact_solution, predict
+from tui_regress.engine.objective import predict
 from tui_regress.engine.stability import forecast
 from tui_regress.engine.training import run
 from tui_regress.experiment import Experiment, override

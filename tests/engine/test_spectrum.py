@@ -37,6 +37,7 @@ def test_fewer_rows_than_parameters_leave_some_directions_undetermined() -> None
 
 def test_of_thousands_of_rows_and_columns_the_largest_eigenvalue_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_regress.engine.spectrum.MOST", 40)
+    monkeypatch.setattr("tui_regress.engine.moments.MOST", 40)
     random = np.random.default_rng(12)
     data = dataset(random.uniform(0, 1, (100, 60)), random.normal(size=100))
     values, vectors = np.linalg.eigh(hessian(Linear(), data))

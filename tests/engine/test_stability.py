@@ -202,6 +202,7 @@ def test_thousands_of_rows_and_columns_are_estimated_from_the_largest_eigenvalue
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tui_regress.engine.spectrum.MOST", 40)
+    monkeypatch.setattr("tui_regress.engine.moments.MOST", 40)
     random = np.random.default_rng(12)
     data = dataset(random.uniform(0, 1, (100, 60)), random.normal(size=100))
     found = forecast(experiment({"optimizer.lr": 1.0}), data)

@@ -9,7 +9,8 @@ import torch
 from tui_regress.data import load_dataset
 from tui_regress.engine.checkpoints import load_model, save_model
 from tui_regress.engine.events import Block, Ended, Started
-from tui_regress.engine.objective import exact_solution, predict
+from tui_regress.engine.exact import exact_solution
+from tui_regress.engine.objective import predict
 from tui_regress.engine.training import run
 from tui_regress.experiment import Experiment, decode, override
 

@@ -10,7 +10,7 @@ from tests.engine.conftest import LINE_X, LINE_Y, Run, dataset, experiment
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine import course
 from tui_regress.engine.events import Block, Ended, Event, Recovered, Verdict
-from tui_regress.engine.objective import exact_solution
+from tui_regress.engine.exact import exact_solution
 from tui_regress.engine.stopping import Reached, Rules
 from tui_regress.engine.training import run
 

@@ -107,9 +107,9 @@ class Thread:
 def test_a_run_tells_what_starts_every_record_and_how_it_ended() -> None:
     found = Run(run(experiment({"training.epochs": 50, "device.name": "cpu"}), LINE))
     assert found.started.forecast is not None
-    known = Started(("w[x1]", "b"), 5, "cpu", "float32", "analytic", found.started.notes, found.started.forecast)
+    known = Started(("w[x1]", "b"), 5, "cpu", "float32", "statistics", found.started.notes, found.started.forecast)
     assert found.started == known
-    assert "analytic" in found.started.notes[0]
+    assert "XᵀX" in found.started.notes[0]
     assert found.blocks[0].first == found.blocks[0].last == 0
     assert found.records.first == 0
     assert found.records.last == 50

@@ -8,7 +8,8 @@ import pytest
 
 from tests.engine.conftest import Run
 from tui_regress.data import load_dataset
-from tui_regress.engine.objective import exact_solution, predict, sample_gradients
+from tui_regress.engine.exact import exact_solution
+from tui_regress.engine.objective import predict, sample_gradients
 from tui_regress.engine.training import run
 from tui_regress.experiment import Sgd, builtin, override
 from tui_regress.experiments import NAMES

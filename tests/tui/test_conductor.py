@@ -10,7 +10,8 @@ from tui_regress.data import load_dataset
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Checkpoint, Ended, Recovered, Resume, Verdict
-from tui_regress.engine.objective import exact_solution, starting_point
+from tui_regress.engine.exact import exact_solution
+from tui_regress.engine.objective import starting_point
 from tui_regress.engine.stability import forecast
 from tui_regress.experiment import Experiment, Points, builtin, override
 from tui_regress.tui import messages

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -19,8 +20,8 @@ from tui_regress.engine.metrics import measure
 from tui_regress.engine.sentences import explain, remedy
 from tui_regress.engine.stability import Forecast, safe_lr
 from tui_regress.engine.stopping import End, Reached, Rules, outcome
-from tui_regress.experiment import Experiment
-from tui_regress.problems import InputError
+from tui_regress.experiment import Experiment, override
+from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
 
 _GROWTH = 10
@@ -258,6 +259,20 @@ class Course:
                 training=measure(model, theta, trained.X, trained.y),
                 validation=None if held is None else measure(model, theta, held.X, held.y),
             )
+
+
+def as_frozen(experiment: Experiment, checkpoint: Checkpoint, gradient: str) -> Experiment:
+    """``experiment`` with the gradient of ``checkpoint`` where it names none and ``gradient`` would be chosen now.
+
+    What suits best may be another by now, or on another machine.
+    """
+    content: Any = checkpoint.content
+    match content:
+        case {"run": {"gradient": str(frozen)}} if experiment.training.gradient == "auto" and frozen != gradient:
+            # What is wrong with it is for thaw to say.
+            with suppress(ExperimentError):
+                return override(experiment, {"training.gradient": frozen})
+    return experiment
 
 
 def _compare(there: dict[str, Any], here: dict[str, Plain]) -> None:

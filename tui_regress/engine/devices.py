@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 
-from tui_regress.experiment import Device
+from tui_regress.experiment import ON_CPU, Device
 from tui_regress.problems import ExperimentError
 from tui_regress.text import printable
 
@@ -35,12 +35,12 @@ def list_devices() -> tuple[DeviceInfo, ...]:
 def resolve(device: Device, gradient: str = "auto") -> tuple[str, str]:
     """torch's name of the device to use, and a sentence where a person may wonder about it, else "".
 
-    ``gradient`` is the experiment's: numpy computes on the CPU. Raises ExperimentError if the device cannot be used.
+    ``gradient`` is the experiment's: some compute on the CPU only. Raises ExperimentError if the device cannot be used.
     """
     if device.name == "cpu":
         return "cpu", ""
-    if gradient == "numpy":
-        return "cpu", "NumPy computes on the CPU."
+    if gradient in ON_CPU:
+        return "cpu", f"The gradient {gradient} computes on the CPU."
     found = {info.name: info for info in list_devices()}
     if device.name == "auto":
         return _first_accelerator(found, device.dtype)

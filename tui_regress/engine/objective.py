@@ -1,4 +1,4 @@
-"""Linear and logistic regression: loss, gradient, curvature, exact solution. NumPy only, no torch.
+"""Linear and logistic regression: loss, gradient, curvature. NumPy only, no torch.
 
 Everywhere θ, called ``theta``, has shape (p,): one weight per column of X, then the bias if the model has one.
 """
@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
-from tui_regress.engine import newton
 from tui_regress.engine.chunks import chunks, design
-from tui_regress.engine.least_squares import fold, solve
 from tui_regress.engine.minibatches import batch_size
+from tui_regress.engine.moments import MOST, manageable, moments
 from tui_regress.experiment import AdamW, Experiment, Linear, Logistic, Model
 from tui_regress.problems import ExperimentError
 
@@ -142,18 +141,18 @@ def sample_gradients(model: Model, theta: FloatArray, X: FloatArray, y: FloatArr
     return pull[:, None] * design(X, model.bias) / (2 if model.loss == "half-mse" else 1)
 
 
-def curvature(model: Model, X: FloatArray) -> FloatArray:
-    """Shape (p, p): the Hessian of a linear model's loss, constant in θ, for the rows of X, shape (n, d).
+def curvature(model: Model, dataset: Dataset) -> FloatArray:
+    """Shape (p, p): the Hessian of a linear model's loss over the rows of ``dataset``, constant in θ.
 
     Of a logistic model, whose Hessian Σ P(1−P) x xᵀ moves with θ, its upper bound ¼ Σ x xᵀ in the same reduction:
     P(1−P) is at most ¼.
     """
-    p = X.shape[1] + model.bias
-    gram = np.zeros((p, p))
-    for rows in chunks(*X.shape):
-        A = design(X[rows], model.bias)
-        gram += A.T @ A
-    return gram * ((2.0 if isinstance(model, Linear) else 0.25) / divisor(model, len(X)))
+    return moments(dataset, model.bias).gram * (curvature_of_ones(model, dataset.rows) / dataset.rows)
+
+
+def curvature_of_ones(model: Model, rows: int) -> float:
+    """What a column of ones has as its curvature, as in :func:`curvature`."""
+    return (2.0 if isinstance(model, Linear) else 0.25) * rows / divisor(model, rows)
 
 
 def coupled_decay(experiment: Experiment, rows: int) -> float:
@@ -165,78 +164,24 @@ def coupled_decay(experiment: Experiment, rows: int) -> float:
     return experiment.optimizer.weight_decay * steps
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Exact:
-    """The best parameters there are, computed without descent."""
-
-    parameters: FloatArray | None
-    """Shape (p,); None where no best parameters exist."""
-    loss: float
-    """The experiment's loss there; without best parameters, what the loss falls towards."""
-    note: str
-    """One sentence where there is something to say, else empty."""
-
-
-_SEPARABLE = (
-    "none: separable data. A cut leaves no row on the wrong side, so the loss keeps falling while the weights grow "
-    "without end."
-)
-_SQUARABLE = 1e150
-"""The square of a larger number, summed over rows, is beyond float64."""
-_OUT_OF_RANGE = "none: the data hold numbers too large or too small to compute with."
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def exact_solution(experiment: Experiment, dataset: Dataset) -> Exact:
-    """Least squares for a linear model, Newton's method for a logistic one, in float64.
-
-    Weight decay that an optimizer adds to the gradient (all but AdamW's) is part of what is minimised, as it is of
-    where the descent ends; ``loss`` is the experiment's loss without it. Solved for the columns that training sees,
-    reported in the units of the data.
-    """
-    model, trained = experiment.model, dataset.trained
-    decay = coupled_decay(experiment, dataset.rows)
-    if max(trained.X.max(), -trained.X.min(), trained.y.max(), -trained.y.min()) > _SQUARABLE:
-        return Exact(None, math.nan, _OUT_OF_RANGE)
-    if isinstance(model, Linear):
-        solution = solve(fold(_linear_system(model, trained, decay)), dataset.rows)
-        parameters, undetermined = solution.parameters, solution.undetermined
-    else:
-        by = divisor(model, dataset.rows)
-        fit = newton.fit(trained.X, trained.y, model.bias, decay * by)
-        if fit is None:
-            return Exact(None, math.nan, f"none found: Newton's method did not settle in {newton.STEPS} steps.")
-        if fit.parameters is None:
-            return Exact(None, fit.loss / by, _SEPARABLE)
-        parameters, undetermined = fit.parameters, fit.undetermined
-    if not np.isfinite(parameters).all():
-        return Exact(None, math.nan, _OUT_OF_RANGE)
-    note = ""
-    if undetermined:
-        names = parameter_names(model, dataset.feature_names)
-        note = (
-            f"The data alone do not determine {_listed([names[i] for i in undetermined])} (their columns depend "
-            "on each other): of the equally good parameters, these have the smallest norm."
-        )
-    elif decay:
-        note = f"The weight decay of {experiment.optimizer.weight_decay:g} is part of what is minimised."
-    elif isinstance(experiment.optimizer, AdamW) and experiment.optimizer.weight_decay:
-        note = "AdamW's weight decay is not part of the loss: training settles a little beside these parameters."
-    loss = float(evaluate(model, parameters, trained.X, trained.y).loss)
-    return Exact(dataset.to_original(parameters), loss, note)
-
-
 def check_fit(experiment: Experiment, dataset: Dataset) -> None:
     """Raise ExperimentError, naming the setting, where experiment and data do not fit each other."""
     model = experiment.model
     names = parameter_names(model, dataset.feature_names)
     if isinstance(model.init, tuple) and len(model.init) != len(names):
-        hint = f"must hold {_numbers(len(names))} ({_listed(names, ', ')}), not {len(model.init)}."
+        hint = f"must hold {_numbers(len(names))} ({listed(names, ', ')}), not {len(model.init)}."
         raise ExperimentError("model.init", model.init, hint)
     for index, row in enumerate(experiment.predict.at):
         if len(row) != dataset.features:
-            hint = f"must hold {_numbers(dataset.features)} ({_listed(dataset.feature_names, ', ')}), not {len(row)}."
+            hint = f"must hold {_numbers(dataset.features)} ({listed(dataset.feature_names, ', ')}), not {len(row)}."
             raise ExperimentError(f"predict.at[{index}]", row, hint)
+    if experiment.training.gradient == "statistics":
+        if batch_size(experiment, dataset.rows) < dataset.rows:
+            hint = f"needs full batches, a batch_size of 0 or of {dataset.rows} rows and more; use auto or analytic."
+            raise ExperimentError("training.gradient", "statistics", hint)
+        if not manageable(dataset, model.bias):
+            hint = f"needs more rows than parameters, and at most {MOST:,} of those; use auto or analytic."
+            raise ExperimentError("training.gradient", "statistics", hint)
     if isinstance(model, Logistic):
         other = dataset.y[(dataset.y != 0) & (dataset.y != 1)]
         if len(other):
@@ -284,16 +229,8 @@ def _torch_start(features: int, bias: bool, seed: int) -> FloatArray:
     return np.append(weight.double().numpy().ravel(), rest.double().numpy())
 
 
-def _linear_system(model: Model, dataset: Dataset, decay: float) -> Iterator[FloatArray]:
-    """Chunks of [X 1 y]; the weight decay as p more rows."""
-    p = dataset.features + model.bias
-    for rows in chunks(dataset.rows, p, least=p):
-        yield np.column_stack((design(dataset.X[rows], model.bias), dataset.y[rows]))
-    if decay:
-        yield np.eye(p, p + 1) * math.sqrt(decay * divisor(model, dataset.rows) / 2)
-
-
-def _listed(names: Sequence[str], last: str = " and ") -> str:
+def listed(names: Sequence[str], last: str = " and ") -> str:
+    """``names`` in a sentence, five at the most where they are many."""
     if len(names) > 6:
         return ", ".join(names[:5]) + f" and {len(names) - 5} more"
     return last.join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import objective
-from tui_regress.engine.objective import Exact, divisor
+from tui_regress.engine.exact import Exact
+from tui_regress.engine.objective import divisor
 from tui_regress.engine.spectrum import spectrum
-from tui_regress.experiment import Model, Sgd
+from tui_regress.experiment import Linear, Sgd
 
 ComplexArray = NDArray[np.complex128]
 _ENDLESS = 10**12
@@ -123,11 +124,12 @@ class Modes:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def modes(model: Model, sgd: Sgd, dataset: Dataset, start: FloatArray, exact: Exact | None) -> Modes:
+def modes(model: Linear, sgd: Sgd, dataset: Dataset, start: FloatArray, exact: Exact | None) -> Modes:
     """The recursion of a linear model under ``sgd`` with full batches from ``start``, shape (p,), and its first step.
 
     ``exact`` sharpens the lowest loss.
     """
+    # By the rows: where the run begins at the very solution, the gradient is then 0, and not the rounding of sums.
     at = objective.evaluate(model, start, dataset.X, dataset.y)
     found = spectrum(model, dataset)
     curvature, decay = found.values, sgd.weight_decay

@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import objective
 from tui_regress.engine.chunks import design
+from tui_regress.engine.moments import MOST, manageable, moments
 from tui_regress.experiment import Model
 from tui_regress.problems import InputError
 from tui_regress.text import plain
 
-MOST = 2000
-"""Rows or parameters up to which all eigenvalues are computed: a few seconds at the most."""
 _SQUARABLE = 1e300
 """What the sum of the squares of X must stay below: float64 ends at 1.8e308, and the eigenvalues need room."""
 _EPS = float(np.finfo(np.float64).eps)
@@ -46,15 +44,16 @@ def spectrum(model: Model, dataset: Dataset) -> Spectrum:
 
     Raises InputError where the numbers are too large to be squared.
     """
-    n, p = dataset.rows, dataset.features + model.bias
+    n = dataset.rows
+    known = moments(dataset, model.bias) if manageable(dataset, model.bias) else None
     with np.errstate(over="ignore"):
-        if not np.einsum("ij,ij->", dataset.X, dataset.X) < _SQUARABLE:
-            most = plain(_SQUARABLE)
-            raise InputError(f"the numbers in the data are too large: the sum of their squares must stay below {most}.")
-    # What a column of ones has as its curvature.
-    unit = float(objective.curvature(msgspec.structs.replace(model, bias=False), np.ones((n, 1)))[0, 0])
-    if p <= min(n, MOST):
-        return _of_hessian(objective.curvature(model, dataset.X), unit, bias=model.bias)
+        squares = np.einsum("ij,ij->", dataset.X, dataset.X) if known is None else known.gram.trace()
+    if not squares < _SQUARABLE:
+        most = plain(_SQUARABLE)
+        raise InputError(f"the numbers in the data are too large: the sum of their squares must stay below {most}.")
+    unit = objective.curvature_of_ones(model, n)
+    if known is not None:
+        return _of_hessian(objective.curvature(model, dataset), unit, bias=model.bias)
     A = design(dataset.X, model.bias)
     return _of_few_rows(A, unit) if n <= MOST else _largest(A, unit)
 

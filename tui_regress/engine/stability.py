@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import lyapunov, objective
+from tui_regress.engine.exact import Exact
 from tui_regress.engine.minibatches import batch_size
-from tui_regress.engine.objective import Exact, divisor
+from tui_regress.engine.objective import divisor
 from tui_regress.engine.recursion import fastest_heavy_ball, fastest_lr, largest_q, modes, radius, roots
 from tui_regress.engine.spectrum import Spectrum, spectrum
 from tui_regress.experiment import AdamW, Experiment, Linear, Model, Optimizer, Sgd

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Generator
+from typing import Any
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.backends import choose
+from tui_regress.engine.backends.base import Backend
 from tui_regress.engine.control import Control
-from tui_regress.engine.course import Course
+from tui_regress.engine.course import Course, as_frozen
 from tui_regress.engine.devices import resolve
 from tui_regress.engine.events import Checkpoint, Event, Resume, Started
 from tui_regress.engine.objective import check_fit, parameter_names, starting_point
@@ -46,8 +48,10 @@ def run(
     """
     control = control or Control()
     check_fit(experiment, dataset)
-    device, device_note = resolve(experiment.device, experiment.training.gradient)
-    backend, choice_note = choose(experiment, dataset.trained, device)
+    backend, notes = _chosen(experiment, dataset)
+    if isinstance(resume, Checkpoint) and (frozen := as_frozen(experiment, resume, backend.name)) is not experiment:
+        experiment = frozen
+        backend, notes = _chosen(experiment, dataset)
     first = starting_point(experiment, dataset)
     ahead = forecast(experiment, dataset.trained, first)
     course = Course(experiment, dataset, backend, control, ahead)
@@ -61,13 +65,20 @@ def run(
     yield Started(
         parameter_names=parameter_names(experiment.model, dataset.feature_names),
         rows=dataset.rows,
-        device=device,
+        device=backend.device,
         dtype=experiment.device.dtype,
         gradient=backend.name,
-        notes=tuple(filter(None, (device_note, choice_note))),
+        notes=notes,
         forecast=ahead,
         validation_rows=len(dataset.validation or ()),
     )
     began, waited = time.perf_counter(), control.waited
     yield from course.events(block_seconds)
     yield course.ended(time.perf_counter() - began - (control.waited - waited))
+
+
+def _chosen(experiment: Experiment, dataset: Dataset) -> tuple[Backend[Any], tuple[str, ...]]:
+    """What computes the gradient, and what a person may wonder about it."""
+    device, about_device = resolve(experiment.device, experiment.training.gradient)
+    backend, about_gradient = choose(experiment, dataset.trained, device)
+    return backend, tuple(filter(None, (about_device, about_gradient)))

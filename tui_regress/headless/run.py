@@ -17,7 +17,7 @@ from tui_regress.engine import training
 from tui_regress.engine.checkpoints import load_checkpoint, save_model
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Checkpoint, Ended, Event, Measured, Noted, Started
-from tui_regress.engine.objective import Exact, exact_solution
+from tui_regress.engine.exact import Exact, exact_solution
 from tui_regress.experiment import Experiment
 from tui_regress.headless import progress
 from tui_regress.problems import InputError, describe
@@ -57,6 +57,8 @@ class Run:
         self.measured: Measured | None = None
         """How good the model is, as last measured."""
         self.ended: Ended
+        self.unsaved = ""
+        """Why the model could not be saved; empty where it was, or was not to be."""
         self._store, self._kept, self._checkpoint = store, kept, checkpoint
         if kept is not None and checkpoint is not None:
             self.first = kept.records.parameters[0]
@@ -121,8 +123,8 @@ Report = Callable[[Run], None]
 def train(experiment: Experiment, show: Report, *, save: Path | None = None, store: Path | None = None) -> Run:
     """Run ``experiment`` under the eyes of ``show``; ctrl+c and SIGTERM stop it. The model goes to ``save``, if given.
 
-    It is kept in ``store``, if given. Notes go to stderr.
-    Raises InputError where the experiment cannot run or the model cannot be saved.
+    It is kept in ``store``, if given. Notes go to stderr. That the model cannot be saved is for the run to say.
+    Raises InputError where the experiment cannot run.
     """
     with progress.stages() as stage:
         dataset = load_dataset(experiment, stage)
@@ -134,7 +136,7 @@ def resume(kept: KeptRun, checkpoint: Path, store: Path, show: Report, *, save: 
 
     One that was interrupted before its first checkpoint begins anew.
 
-    Raises InputError where the run cannot go on, its data have changed or the model cannot be saved.
+    Raises InputError where the run cannot go on or its data have changed.
     """
     summary = kept.summary
     if not can_go_on(summary.status, summary.stop):
@@ -168,8 +170,12 @@ def _carry_out(run: Run, show: Report, save: Path | None) -> Run:
     with stopping(run.control):
         show(run)
     if save is not None and run.ended.status != "failed":
-        save_model(save, run.experiment, run.ended.parameters, run.dataset)
-        note(f"The model is saved as {printable(str(save))}, its experiment beside it.")
+        try:
+            save_model(save, run.experiment, run.ended.parameters, run.dataset)
+        except InputError as error:
+            run.unsaved = str(error)
+        else:
+            note(f"The model is saved as {printable(str(save))}, its experiment beside it.")
     return run
 
 

@@ -9,7 +9,7 @@ from textual.message import Message
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.devices import DeviceInfo
 from tui_regress.engine.events import Block, Checkpoint, Ended, Measured, Recovered, Started, Verdict
-from tui_regress.engine.objective import Exact
+from tui_regress.engine.exact import Exact
 from tui_regress.engine.stability import Forecast
 
 

@@ -4,25 +4,42 @@ from typing import Any
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.backends.base import Backend
-from tui_regress.experiment import Experiment, Sgd
+from tui_regress.engine.minibatches import batch_size
+from tui_regress.engine.moments import manageable
+from tui_regress.experiment import Experiment, Linear, Sgd
 
 
 def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backend[Any], str]:
     """The backend for ``experiment`` on torch's ``device``, and why where the experiment left the choice open.
 
-    Only the backends in torch load torch.
+    Where it left the device open too, a backend may be better off on the CPU. Only the backends in torch load torch.
     """
-    match experiment.training.gradient, experiment.optimizer:
-        case "numpy", Sgd() as sgd:
+    gradient, reason = str(experiment.training.gradient), ""
+    if gradient == "auto":
+        gradient, reason = _best(experiment, dataset, anywhere=device == "cpu" or experiment.device.name == "auto")
+    match gradient, experiment.model, experiment.optimizer:
+        case "numpy", _, Sgd() as sgd:
             from tui_regress.engine.backends.by_hand import ByHand
 
-            return ByHand(experiment, dataset, sgd), ""
-        case "autograd", _:
+            return ByHand(experiment, dataset, sgd), reason
+        case "statistics", Linear() as model, Sgd() as sgd:
+            from tui_regress.engine.backends.statistics import Statistics
+
+            return Statistics(experiment, dataset, model, sgd), reason
+        case "autograd", _, _:
             from tui_regress.engine.backends.autograd import Autograd
 
-            return Autograd(experiment, dataset, device), ""
-        case gradient, _:
+            return Autograd(experiment, dataset, device), reason
+        case _:
             from tui_regress.engine.backends.analytic import Analytic
 
-            reason = "The gradient is known in closed form: analytic needs no autograd." if gradient == "auto" else ""
             return Analytic(experiment, dataset, device), reason
+
+
+def _best(experiment: Experiment, dataset: Dataset, *, anywhere: bool) -> tuple[str, str]:
+    """The gradient that suits the problem, and the reason; ``anywhere``: not only on one accelerator."""
+    model, rows = experiment.model, dataset.rows
+    full = batch_size(experiment, rows) == rows
+    if anywhere and isinstance(model, Linear) and full and manageable(dataset, model.bias):
+        return "statistics", "Full-batch least squares needs only XᵀX and Xᵀy: no epoch looks at the rows again."
+    return "analytic", "The gradient is known in closed form: analytic needs no autograd."

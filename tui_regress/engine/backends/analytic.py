@@ -1,6 +1,8 @@
 """The backend "analytic": the gradient in closed form, in torch, with torch's optimizers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -10,9 +12,14 @@ from torch import Tensor
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import in_torch
 from tui_regress.engine.backends.base import Breathe
+from tui_regress.engine.backends.crew import Crew
+from tui_regress.engine.chunks import IN_CORE, chunks
 from tui_regress.engine.objective import divisor
 from tui_regress.engine.optimizers import build
-from tui_regress.experiment import Linear
+from tui_regress.experiment import Experiment, Linear
+
+_VECTORS = 6
+"""Arrays of one number a row that are in use together with the columns of X."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,15 +35,36 @@ class State(in_torch.State):
 
 
 class Analytic(in_torch.TorchDescent[State]):
-    """One flat parameter vector; X carries a column of ones for the bias."""
+    """One flat parameter vector; all rows are evaluated in about one pass over X.
+
+    On the CPU they come in portions that stay in a core's cache from the first look at X to the second, and the cores
+    share them: torch computes the product of a tall matrix and a vector in one thread.
+    """
 
     name: ClassVar[str] = "analytic"
 
-    def _prepared(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
-        X = self._tensor(np.ones((self.rows, self.features + self.model.bias)))
-        X[:, : self.features] = self._tensor(dataset.X)
-        # The classes as −1 and 1: times the logit, that is positive where a row is classified right.
-        return X, self._tensor(dataset.y if isinstance(self.model, Linear) else 2 * dataset.y - 1)
+    def __init__(self, experiment: Experiment, dataset: Dataset, device: str) -> None:
+        super().__init__(experiment, dataset, device)
+        p, linear = self.features + self.model.bias, isinstance(self.model, Linear)
+        self._half = 2 if linear else 1
+        by = divisor(self.model, self.rows)
+        self._divisors = self._tensor(np.array([by / self._half] * p + [by, self.rows]))
+        self._one, self._tiny = self._tensor(np.array([1, torch.finfo(self._dtype).tiny]))
+        alone = device != "cpu" or self.rows * self.features < in_torch.WORTH_THREADS
+        helpers = 0 if alone else torch.get_num_threads() - 1
+        self._crew = Crew(helpers, partial(torch.set_num_threads, 1))
+
+    def _portions(self) -> Iterator[slice]:
+        if self.device != "cpu":
+            return super()._portions()
+        return chunks(self.rows, self.features + _VECTORS, share=IN_CORE)
+
+    def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:
+        rows = self._tensor(X)
+        # Products with few long columns are quicker; gathering rows is, where a row lies in one piece.
+        columns = rows.T.contiguous().T if self._full else rows
+        # The classes 1 and 0 as −1 and 1: times the logit, that is negative where a row is classified right.
+        return columns, self._tensor(y if isinstance(self.model, Linear) else 1 - 2 * y)
 
     def _state(self, theta: FloatArray, order: np.random.Generator) -> State:
         p = len(theta)
@@ -48,30 +76,50 @@ class Analytic(in_torch.TorchDescent[State]):
         return State(lr, order, optimizer=optimizer, values=values, theta=start, gradient=gradient)
 
     def _differentiate(self, state: State, rows: tuple[Tensor, Tensor]) -> None:
-        gradient, _, _ = self._sums(state.theta, *rows)
-        torch.div(gradient, divisor(self.model, len(rows[1])), out=state.gradient)
+        X, y = rows
+        pull = self._misses(state.theta, X, y)
+        if not isinstance(self.model, Linear):
+            pull = pull.sigmoid_().mul_(y)
+        gradient = torch.hstack(self._gradient(X, pull))
+        torch.div(gradient, divisor(self.model, len(y)) / self._half, out=state.gradient)
 
     def _evaluate(self, state: State, breathe: Breathe) -> None:
-        gradient, loss, score = self._sums(state.theta, *self._chunks[0])
-        for rows in self._chunks[1:]:
-            breathe()
-            more = self._sums(state.theta, *rows)
-            gradient, loss, score = gradient + more[0], loss + more[1], score + more[2]
-        by = divisor(self.model, self.rows)
-        torch.div(gradient, by, out=state.gradient)
-        torch.stack((loss / by, score / self.rows), out=state.values[-2:])
+        if len(self._chunks) == 1:
+            total = self._sums(state.theta, self._chunks[0])
+        else:
+            with in_torch.threads(1):
+                parts = self._crew.map(partial(self._sums, state.theta), self._chunks, breathe)
+            total = torch.stack(parts).sum(0)
+        torch.div(total, self._divisors, out=state.values[-len(total) :])
 
-    def _sums(self, theta: Tensor, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradient, shape (p,), loss and score summed over rows: :class:`objective.Sums` in torch."""
-        z = X @ theta
+    def _sums(self, theta: Tensor, rows: tuple[Tensor, Tensor]) -> Tensor:
+        """Gradient, loss and score summed over rows, shape (p + 2,): :class:`objective.Sums` in torch.
+
+        The gradient of a linear model is half that of its squared errors.
+        """
+        X, y = rows
+        misses = self._misses(theta, X, y)
         if isinstance(self.model, Linear):
-            residual = z - y
-            squares = residual @ residual
-            return X.T @ (2 * residual), squares, squares
-        margin = y * z
-        loss = -torch.nn.functional.logsigmoid(margin).sum()
-        right = torch.where(y > 0, z > 0, z <= 0).sum(dtype=self._dtype)
-        return X.T @ (-y * torch.sigmoid(-margin)), loss, right
+            squares = misses @ misses
+            return torch.hstack((*self._gradient(X, misses), squares, squares))
+        right = torch.count_nonzero(misses < 0)
+        wrong = torch.sigmoid(misses)
+        # log(1 + e^m) = max(m, 0) − log(1 − min(P, 1 − P)) with P of the wrong class: no digits lost on either side.
+        rest = torch.minimum(wrong, self._one - wrong).neg_().log1p_().sum()
+        gradient = self._gradient(X, wrong.mul_(y))
+        return torch.hstack((*gradient, misses.clamp_(min=0).sum() - rest, right))
+
+    def _misses(self, theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
+        """Residuals of a linear model; the log-odds of the wrong class of a logistic one. Shape (r,)."""
+        z = torch.addmv(theta[-1], X, theta[:-1]) if self.model.bias else X @ theta
+        if isinstance(self.model, Linear):
+            return z.sub_(y)
+        # A logit of 0 says class 0; less than any other number, what it is shifted by tells that side too.
+        return z.sub_(self._tiny).mul_(y)
+
+    def _gradient(self, X: Tensor, pull: Tensor) -> tuple[Tensor, ...]:
+        """That of the weights and that of the bias, if any, where ``pull`` is the loss's derivative by the logits."""
+        return (X.T @ pull, pull.sum()) if self.model.bias else (X.T @ pull,)
 
     def _evaluated(self, state: State, values: Tensor) -> None:
         state.values.copy_(values)

@@ -61,13 +61,13 @@ class Autograd(in_torch.TorchDescent[State]):
         by = divisor(self.model, self.rows)
         self._shares = [self._tensor(np.array(divisor(self.model, len(y)) / by)) for _, y in self._chunks]
 
-    def _prepared(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
-        return self._tensor(dataset.X), self._tensor(dataset.y[:, None])
+    def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:
+        return self._tensor(X), self._tensor(y[:, None])
 
     def _state(self, theta: FloatArray, order: np.random.Generator) -> State:
         # By way of "meta": elsewhere nn.Linear starts with draws from torch's global random numbers.
         module = nn.Linear(self.features, 1, bias=self.model.bias, dtype=self._dtype, device="meta")
-        module = module.to_empty(device=self._device)
+        module = module.to_empty(device=self.device)
         with torch.no_grad():
             module.weight.copy_(self._tensor(theta[None, : self.features]))
             if self.model.bias:

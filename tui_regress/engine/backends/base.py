@@ -50,6 +50,8 @@ class Backend(Protocol[S]):
     """One way to compute the gradient and run epochs. It never changes itself: what changes is in the state."""
 
     name: ClassVar[str]
+    device: str
+    """torch's name of what it computes on."""
 
     def start(self, theta: FloatArray | None = None, epoch: int = 0) -> S:
         """A new state at the record of ``epoch`` with the parameters ``theta``, shape (p,); by default the run's first.
@@ -79,7 +81,8 @@ class Descent(ABC, Generic[S, A]):
 
     name: ClassVar[str]
 
-    def __init__(self, experiment: Experiment, dataset: Dataset) -> None:
+    def __init__(self, experiment: Experiment, dataset: Dataset, device: str = "cpu") -> None:
+        self.device = device
         self.experiment = experiment
         self.model = experiment.model
         self.rows = dataset.rows

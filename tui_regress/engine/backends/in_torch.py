@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import base
-from tui_regress.engine.chunks import chunks
+from tui_regress.engine.chunks import ON_ACCELERATOR, chunks
 from tui_regress.engine.events import Block, Plain
 from tui_regress.engine.objective import Floats
 from tui_regress.engine.optimizers import set_lr
@@ -29,13 +29,14 @@ class State(base.State):
 
 S = TypeVar("S", bound=State)
 
-_WORTH_THREADS = 2**15
+WORTH_THREADS = 2**15
 """Numbers of X in a step below which torch computes in one thread. Most of it does so anyway; but the cross-entropy
 calls for all threads even for three rows, and waiting for them takes milliseconds where the other cores are busy."""
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute in ``count`` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -48,24 +49,35 @@ class TorchDescent(base.Descent[S, Tensor]):
     """Descent over rows that lie on a device of torch's, in the run's precision."""
 
     def __init__(self, experiment: Experiment, dataset: Dataset, device: str) -> None:
-        super().__init__(experiment, dataset)
-        self._dtype, self._device = getattr(torch, experiment.device.dtype), device
-        self._threads = 1 if self._batch_size * self.features < _WORTH_THREADS else torch.get_num_threads()
-        self._X, self._y = self._prepared(dataset)
-        self._chunks = [self._rows(rows) for rows in chunks(self.rows, self.features)]
+        super().__init__(experiment, dataset, device)
+        self._dtype = getattr(torch, experiment.device.dtype)
+        self._threads = 1 if self._batch_size * self.features < WORTH_THREADS else torch.get_num_threads()
+        self._full = self._batch_size == self.rows
+        portions = self._portions()
+        with threads(1):
+            # The full batch part by part: nothing as large as X is made on the way to the run's precision.
+            if self._full:
+                self._chunks = [self._prepared(dataset.X[rows], dataset.y[rows]) for rows in portions]
+            else:
+                self._X, self._y = self._prepared(dataset.X, dataset.y)
+                self._chunks = [self._rows(rows) for rows in portions]
+
+    def _portions(self) -> Iterator[slice]:
+        """The rows of each portion in which all of them are evaluated."""
+        return chunks(self.rows, self.features, share=1 if self.device == "cpu" else ON_ACCELERATOR)
 
     @abstractmethod
-    def _prepared(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
-        """X and y in the form in which this backend takes them."""
+    def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:
+        """Rows of X, shape (r, d), and y, shape (r,), in the form in which this backend takes them."""
 
     def start(self, theta: FloatArray | None = None, epoch: int = 0) -> S:
         """See :class:`base.Backend`."""
-        with _threads(self._threads):
+        with threads(self._threads):
             return super().start(theta, epoch)
 
     def advance(self, state: S, epochs: int, breathe: base.Breathe) -> Block:
         """See :class:`base.Backend`."""
-        with _threads(self._threads):
+        with threads(self._threads):
             return super().advance(state, epochs, breathe)
 
     def _gathered(self, state: S) -> Plain:
@@ -79,7 +91,7 @@ class TorchDescent(base.Descent[S, Tensor]):
         for parameter, found in zip(state.optimizer.param_groups[0]["params"], gathered, strict=True):
             state.optimizer.state[parameter] = {
                 # torch keeps single numbers, such as the count of steps, on the CPU.
-                name: torch.tensor(array, device=self._device if array.ndim else "cpu")
+                name: torch.tensor(array, device=self.device if array.ndim else "cpu")
                 for name, array in found.items()
             }
         self._evaluated(state, self._tensor(values))
@@ -93,11 +105,17 @@ class TorchDescent(base.Descent[S, Tensor]):
         return found
 
     def _tensor(self, array: Floats) -> Tensor:
-        return torch.tensor(array, dtype=self._dtype, device=self._device)
+        return torch.tensor(array, dtype=self._dtype, device=self.device)
 
     def _rows(self, which: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        index = which if isinstance(which, slice) else torch.from_numpy(which).to(self._device)
+        index = which if isinstance(which, slice) else self._uploaded(torch.from_numpy(which))
         return self._X[index], self._y[index]
+
+    def _uploaded(self, host: Tensor) -> Tensor:
+        """``host`` on the device. Out of pinned memory, no step under way is waited for."""
+        if self._X.is_cuda:
+            return host.pin_memory().to(self.device, non_blocking=True)
+        return host.to(self.device)
 
     def _step(self, state: S) -> None:
         set_lr(state.optimizer, state.lr)

@@ -37,17 +37,20 @@ def test_each_column_is_told_in_short(typed: Path) -> None:
     infos = {info.name: info for info in survey(typed)}
     assert list(infos) == list(pl.read_parquet_schema(typed))
     assert infos["number"] == ColumnInfo(
-        "number", "number", 1, 5, 4, 1.0, 11.0, 4.5, (1, 1, 0, 1, 0, 0, 0, 0, 0, 1), ()
+        "number", "number", 0b100, 5, 4, 1.0, 11.0, 4.5, (1, 1, 0, 1, 0, 0, 0, 0, 0, 1), ()
     )
     assert infos["pair"] == ColumnInfo("pair", "number", 0, 5, 2, 0.0, 1.0, 0.4, (3, *[0] * 8, 2), ())
-    assert infos["flag"] == ColumnInfo("flag", "two values", 1, 5, 2, None, None, None, (1, 3), ("false", "true"))
+    assert infos["flag"] == ColumnInfo("flag", "two values", 0b100, 5, 2, None, None, None, (1, 3), ("false", "true"))
     assert infos["sex"] == ColumnInfo("sex", "two values", 0, 5, 2, None, None, None, (2, 3), ("female", "male"))
-    assert infos["city"] == ColumnInfo("city", "text", 1, 5, 3, None, None, None, (2, 1, 1), ("Rome", "Bern", "Oslo"))
+    assert infos["city"] == ColumnInfo(
+        "city", "text", 0b1000, 5, 3, None, None, None, (2, 1, 1), ("Rome", "Bern", "Oslo")
+    )
     assert infos["day"] == ColumnInfo("day", "dates", 0, 5, None, None, None, None, (), ())
-    assert infos["empty"] == ColumnInfo("empty", "empty", 5, 5, None, None, None, None, (), ())
+    assert infos["empty"] == ColumnInfo("empty", "empty", 0b11111, 5, None, None, None, None, (), ())
     assert infos["list"] == ColumnInfo("list", "other", 0, 5, None, None, None, None, (), ())
     assert (infos["infinite"].low, infos["infinite"].high, infos["infinite"].mean) == (1.0, 3.0, 2.0)
-    assert infos["nowhere"] == ColumnInfo("nowhere", "number", 2, 5, 1, None, None, None, (), ())
+    assert infos["nowhere"] == ColumnInfo("nowhere", "number", 0b110, 5, 1, None, None, None, (), ())
+    assert [infos[name].missing for name in ("number", "pair", "nowhere", "empty")] == [1, 0, 2, 5]
     assert infos["same"] == ColumnInfo("same", "number", 0, 5, 1, 7.0, 7.0, 7.0, (5,), ())
 
 

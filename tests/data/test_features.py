@@ -326,3 +326,20 @@ def test_a_column_read_with_a_decimal_comma_is_pinned_as_such(load_table: LoadTa
     assert columns == (Column("a", decimal=","), Column("b"))
     dataset = load_table("a;b;y\n1.234;1.234;1\n2.000;2;2\n", columns=columns)
     assert dataset.X[:, 1].tolist() == [1.234, 2.0]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_training_again_reads_a_pinned_decimal_comma_where_the_cells_leave_it_open(tmp_path: Path, name: str) -> None:
+    path, mark = tmp_path / name, "\t" if name.endswith(".tsv") else ";"
+    path.write_text("a;b;a;y\n1,5;1;1.234;1\n2.345,5;2;2.345;2\n3;3;3;3\n".replace(";", mark))
+    experiment = Experiment(data=Table(str(path), "y"))
+    kept = pinned(experiment, load_dataset(experiment))
+    path.write_text("a;b;a;y\n1.234;1;1.234;1\n2.345;2;2.345;2\n3.456;3;3;3\n".replace(";", mark))
+    assert load_dataset(kept).X.tolist() == [[1234.0, 1.0, 1.234], [2345.0, 2.0, 2.345], [3456.0, 3.0, 3.0]]
+    path.write_text("a;b;a;y\n1.5;1;1.234;1\n2.345;2;2.345;2\n".replace(";", mark))
+    assert load_dataset(kept).X.tolist() == [[1.5, 1.0, 1.234], [2.345, 2.0, 2.345]]
+
+
+def test_a_pinned_decimal_comma_means_nothing_where_the_comma_separates_the_cells(load_table: LoadTable) -> None:
+    columns = (Column("a", decimal=","),)
+    assert load_table("a,y\n1.234,1\n2.345,2\n", columns=columns).X.tolist() == [[1.234], [2.345]]

@@ -8,6 +8,7 @@ from tui_regress.data import load_dataset
 from tui_regress.data.opening import open_experiment
 from tui_regress.experiment import Experiment, Linear, Logistic, Sgd, Table, builtin, dumps, loads
 from tui_regress.problems import InputError
+from tui_regress.text import printable
 
 
 @pytest.fixture
@@ -189,9 +190,12 @@ def test_name_of_nothing_suggests_the_nearest_built_in_one() -> None:
     assert problem("gentel-line") == (
         "there is no built-in experiment or file called 'gentel-line'; did you mean gentle-line?"
     )
-    assert problem("no/such\x1b.csv") == (
-        "there is no built-in experiment or file called 'no/such�.csv'; `tui-regress list` names the built-in ones."
-    )
+    assert problem("houses").endswith("or file called 'houses'; `tui-regress list` names the built-in ones.")
+
+
+@pytest.mark.parametrize("name", ["./x", "x.csv", "gentle-lines.toml", "no/such\x1b.csv"])
+def test_what_looks_like_a_file_is_missing_as_one(name: str) -> None:
+    assert problem(name) == f"{printable(name)}: there is no such file."
 
 
 def test_folders_and_foreign_files_are_told_apart(tmp_path: Path) -> None:

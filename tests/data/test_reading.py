@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import LoadTable, load_file
+from tui_regress.data.cells import read_cells
+from tui_regress.data.reading import lay_out, read
 from tui_regress.data.tables import column_names
 from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
@@ -263,3 +265,22 @@ def test_parquet_cut_off_anywhere_gets_one_sentence(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(ExperimentError, match="cannot be read as Parquet"):
             load_file(path)
+
+
+@pytest.mark.parametrize("late", ["NA", "?", "n/a", "NaN", "nan", ""])
+@pytest.mark.parametrize("first", ["1.5", "1"])
+def test_a_value_is_missing_wherever_in_the_file_it_is(tmp_path: Path, first: str, late: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + f"{first},2\n" * 1500 + f"{late},3\n4,5\n")
+    _, frame = read(lay_out(path))
+    cells = read_cells(frame[:, 0], comma=False)
+    assert cells.kind == "number"
+    assert cells.values[-2:].to_list() == [None, 4.0]
+
+
+@pytest.mark.parametrize("nothing", ["", ",", "NA,?", ",NaN"])
+def test_a_row_of_missing_values_is_no_row(tmp_path: Path, nothing: str) -> None:
+    path = tmp_path / "t.csv"
+    for first in ("1,2", "a,2", "a,b"):
+        path.write_text(f"p,q\n{first}\n,9\n{nothing}\n{first}\n")
+        assert read(lay_out(path))[1].height == 3

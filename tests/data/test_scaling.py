@@ -64,3 +64,20 @@ def test_columns_of_any_size_are_standardised_without_overflow(size: float) -> N
     X = np.array([[-1.0], [2.0], [5.0]]) * size
     scaling = Standardization.of(X, bias=True)
     np.testing.assert_allclose(scaling.apply(X).ravel(), np.array([-1, 0, 1]) * np.sqrt(1.5), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_many_rows_are_standardised_as_numpy_would(bias: bool) -> None:
+    X = np.random.default_rng(0).normal([1e6, -3.0, 0.0], [1.0, 1e-3, 1e9], (400_000, 3))
+    scaling = Standardization.of(X, bias=bias)
+    mean = X.mean(axis=0) if bias else np.zeros(3)
+    scale = np.sqrt(np.square(X - mean).mean(axis=0))
+    np.testing.assert_allclose(scaling.mean, mean, rtol=1e-13, atol=1e-6)
+    np.testing.assert_allclose(scaling.scale, scale, rtol=1e-11)
+    np.testing.assert_array_equal(scaling.apply(X), (X - scaling.mean) / scaling.scale)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1.7e308])
+def test_the_smallest_and_the_largest_numbers_there_are_have_a_scale(size: float) -> None:
+    X = np.array([[-1.0], [1.0]]) * size
+    assert Standardization.of(X, bias=True).scale.tolist() == [size]

@@ -8,17 +8,31 @@ from tui_regress.data.columns import ColumnInfo
 ROWS = 20_640
 
 
+def first_rows(count: int) -> int:
+    """The first ``count`` rows, as bits."""
+    return (1 << count) - 1
+
+
 def number(
     name: str, low: float, high: float, histogram: tuple[int, ...] = (), *, missing: int = 0, distinct: int = 5000
 ) -> ColumnInfo:
     mean = (low + high) / 2
-    return ColumnInfo(name, "number", missing, ROWS, distinct, low, high, mean, histogram, ())
+    return ColumnInfo(name, "number", first_rows(missing), ROWS, distinct, low, high, mean, histogram, ())
 
 
 def text(name: str, distinct: int, values: tuple[str, ...], *, missing: int = 0) -> ColumnInfo:
     counts = tuple(9000 // k for k in range(1, len(values) + 1))
     return ColumnInfo(
-        name, "two values" if distinct == 2 else "text", missing, ROWS, distinct, None, None, None, counts, values
+        name,
+        "two values" if distinct == 2 else "text",
+        first_rows(missing),
+        ROWS,
+        distinct,
+        None,
+        None,
+        None,
+        counts,
+        values,
     )
 
 
@@ -33,7 +47,7 @@ HOUSES = (
     text("shore", 5, ("INLAND", "<1H OCEAN", "NEAR OCEAN", "NEAR BAY", "ISLAND")),
     text("[red]street[/red] �[31m", 19_800, ("Main St 1", "Main St 2", "Elm 4", "Oak 12")),
     ColumnInfo("sold", "dates", 0, ROWS, 900, None, None, None, (), ()),
-    ColumnInfo("remarks", "empty", ROWS, ROWS, 0, None, None, None, (), ()),
+    ColumnInfo("remarks", "empty", first_rows(ROWS), ROWS, 0, None, None, None, (), ()),
     number("tiny", 1.234e-9, 9.87e-7, (9, 8, 7, 6, 5, 4, 3, 2, 1, 1)),
     number("价格（万元）", 14.999, 500.001, (800, 2600, 3100, 3900, 2900, 2400, 1500, 1000, 600, 1800)),
 )

@@ -130,7 +130,7 @@ def test_the_summary_counts_what_is_known_and_no_more() -> None:
     assert guess.summary() == [
         "7 features of 13 columns",
         "target 价格（万元） (number → linear regression)",
-        "20,640 rows, 12,345 to 12,555 with a missing value left out",
+        "20,640 rows, 12,345 with a missing value left out",
     ]
     one = Picking(HOUSES, at("near_water"), frozenset({at("age")}))
     assert one.summary() == [
@@ -149,9 +149,30 @@ def test_the_summary_says_what_the_mean_fills_and_that_a_row_without_a_target_is
     filled = first_guess(HOUSES).with_other_missing()
     assert filled.summary()[2] == "20,640 rows, 12,555 missing values filled with the mean"
     assert filled.with_target(at("near_water")).summary()[2] == (
-        "20,640 rows, 12,552 missing values filled with the mean, 3 rows without a target left out"
+        "20,640 rows, 12,546 missing values filled with the mean, 3 rows without a target left out"
     )
     assert filled.with_other_missing() == first_guess(HOUSES)
+
+
+def test_a_row_that_misses_several_values_is_counted_once() -> None:
+    columns = tuple(
+        replace(number(name, 0, 9), gaps=gaps) for name, gaps in (("a", 0b0011), ("b", 0b0110), ("y", 0b1100))
+    )
+    picking = first_guess(columns)
+    assert picking.summary()[2] == "20,640 rows, 4 with a missing value left out"
+    assert picking.toggled(0).summary()[2] == "20,640 rows, 3 with a missing value left out"
+    filled = "20,640 rows, 3 missing values filled with the mean, 2 rows without a target left out"
+    assert picking.with_other_missing().summary()[2] == filled
+
+
+def test_a_column_that_a_few_cells_keep_from_being_numbers_says_which() -> None:
+    flawed = replace(text("area", 60, ("1", "2")), flaw="'n.a.' in row 7 and a number in 59 others")
+    guess = first_guess((flawed, number("x", 0, 9), number("y", 0, 9)))
+    assert guess.role(0) == "left out"
+    for change, what in ((guess.toggled, "a feature"), (guess.with_target, "the target")):
+        with pytest.raises(InputError) as caught:
+            change(0)
+        assert str(caught.value) == f"area cannot be {what}: it is 'n.a.' in row 7 and a number in 59 others."
 
 
 def test_numbers_of_only_two_values_are_classes_too() -> None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import polars as pl
 
+from tui_regress.text import printable
+
 Kind = Literal["number", "text", "dates", "empty", "other"]
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "null", "NULL", "?")
@@ -24,6 +26,24 @@ _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 _DATE = rf"^(?:(?:\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}})(?:[T ]{_TIME}.*)?|{_TIME})$"
 
 
+_THOUSANDS = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$"
+"""1,234 and 1,234,567.8: commas between thousands."""
+_FEWEST = 20
+"""Cells in which a few others stand out."""
+_LOOK = 1000
+"""Cells that say whether it is worth while to look at all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What keeps a column of text from being one of numbers."""
+
+    what: str
+    """The first cell that is no number, where it is, and what the others are: the rest of a sentence with "is"."""
+    remedy: str
+    """What to do, as an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cells:
     """A column, read."""
@@ -31,6 +51,8 @@ class Cells:
     kind: Kind
     values: pl.Series
     """Numbers as float64, texts without spaces around them, null where a value is missing; otherwise as they were."""
+    flaw: Flaw | None = None
+    """Of a column that seems to be one of numbers, and is text of more than two values."""
 
 
 def read_cells(column: pl.Series, *, comma: bool) -> Cells:
@@ -65,6 +87,11 @@ def numbers(column: pl.Series, *, comma: bool = False) -> pl.Series:
     return _without_nan(_cast(column, comma=comma))
 
 
+def count_values(column: pl.Series) -> int:
+    """How many different values there are, missing ones aside."""
+    return column.n_unique() - (column.null_count() > 0)
+
+
 def is_number(cell: str, *, comma: bool) -> bool:
     """Whether one cell is a number; ``comma``: also where it has a decimal comma."""
     if comma and re.match(_COMMA_NUMBER, cell):
@@ -92,7 +119,36 @@ def _read_texts(found: pl.Series, *, comma: bool) -> Cells:
         lower = found.str.to_lowercase()
         if lower.is_in(TRUTH).all():
             return Cells("text", lower)
-    return Cells("text", found)
+    return Cells("text", found, _flaw(found, comma=comma))
+
+
+def _flaw(found: pl.Series, *, comma: bool) -> Flaw | None:
+    """What is wrong in a column of which all but one cell, or all but one in a hundred, are numbers; None in others.
+
+    Or in one of which all are, if it were not for the commas between thousands.
+    """
+    given = len(found) - found.null_count()
+    sample = found.gather_every(max(1, len(found) // _LOOK)).drop_nulls()
+    if given < _FEWEST or (count_values(sample) <= 2 and count_values(found) <= 2):
+        return None
+    for marked in (False, True)[: 1 + comma]:
+        if _cast(sample, comma=marked).null_count() > max(1, len(sample) // 10):
+            continue
+        stray = _cast(found, comma=marked).is_null() & found.is_not_null()
+        if (count := int(stray.sum())) <= max(1, given // 100):
+            more = f", no number in {count - 1:,} more" if count > 1 else ""
+            what = f"{_first(found, stray)}{more} and a number in {given - count:,} others"
+            return Flaw(what, "correct it, or empty the cell")
+    if not comma and sample.str.contains(_THOUSANDS).any():
+        parted = found.str.contains(_THOUSANDS).fill_null(value=False)
+        if _cast(found.set(parted, "0"), comma=False).null_count() == found.null_count():
+            return Flaw(f"{_first(found, parted)}, with a comma between thousands", "write its numbers without")
+    return None
+
+
+def _first(found: pl.Series, marked: pl.Series) -> str:
+    row = marked.arg_max() or 0
+    return f"{printable(found[row], 40)!r} in row {row + 1:,}"
 
 
 def _or_empty(cells: Cells) -> Cells:

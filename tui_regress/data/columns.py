@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import polars as pl
 
-from tui_regress.data.cells import Cells, read_cells
+from tui_regress.data.cells import Cells, count_values, read_cells
 from tui_regress.data.dataset import FloatArray
-from tui_regress.data.features import count_values, counts_rows, shown
+from tui_regress.data.features import counts_rows, shown
 from tui_regress.data.progress import Progress, paced, silent
 from tui_regress.data.reading import lay_out, read
 
@@ -24,8 +25,8 @@ class ColumnInfo:
     """Safe to print."""
     kind: Literal["number", "two values", "text", "dates", "empty", "other"]
     """Two values: of text, or true and false; two numbers are numbers."""
-    missing: int
-    """Rows without a value."""
+    gaps: int
+    """Which rows have no value: their bits, the first row's the lowest, are 1."""
     rows: int
     distinct: int | None
     """Different values; None where they were not counted."""
@@ -38,6 +39,13 @@ class ColumnInfo:
     how often each of ``values`` occurs."""
     values: tuple[str, ...]
     """Of text, safe to print: the ten most frequent; of two values both, in order."""
+    flaw: str = ""
+    """What keeps a text from being numbers, as the rest of a sentence with "is"; "" where nothing else suggests it."""
+
+    @property
+    def missing(self) -> int:
+        """Number of rows without a value."""
+        return self.gaps.bit_count()
 
     @property
     def counts_rows(self) -> bool:
@@ -59,16 +67,16 @@ def survey(path: Path, progress: Progress = silent) -> tuple[ColumnInfo, ...]:
 
 
 def _info(name: str, cells: Cells) -> ColumnInfo:
-    rows, missing = len(cells.values), cells.values.null_count()
+    rows, gaps = len(cells.values), _gaps(cells.values)
     if cells.kind == "number":
         given = cells.values.drop_nulls()
         numbers = given.filter(given.is_finite()).to_numpy()
         if not len(numbers):
-            return ColumnInfo(name, "number", missing, rows, given.n_unique(), None, None, None, (), ())
+            return ColumnInfo(name, "number", gaps, rows, given.n_unique(), None, None, None, (), ())
         low, high = float(numbers.min()), float(numbers.max())
         mean = float(np.sum(numbers / len(numbers)))  # the sum of large numbers would overflow
         bins = _histogram(numbers, low, high)
-        return ColumnInfo(name, "number", missing, rows, given.n_unique(), low, high, mean, bins, ())
+        return ColumnInfo(name, "number", gaps, rows, given.n_unique(), low, high, mean, bins, ())
     if cells.kind == "text":
         distinct = count_values(cells.values)
         counted = cells.values.drop_nulls().alias("value").value_counts(name="count")
@@ -76,10 +84,16 @@ def _info(name: str, cells: Cells) -> ColumnInfo:
         if distinct == 2:
             frequent = frequent.sort("value")
         values, counts = tuple(map(shown, frequent["value"])), tuple(frequent["count"])
-        return ColumnInfo(
-            name, "two values" if distinct == 2 else "text", missing, rows, distinct, None, None, None, counts, values
-        )
-    return ColumnInfo(name, cells.kind, missing, rows, None, None, None, None, (), ())
+        kind: Literal["two values", "text"] = "two values" if distinct == 2 else "text"
+        flaw = cells.flaw.what if cells.flaw else ""
+        return ColumnInfo(name, kind, gaps, rows, distinct, None, None, None, counts, values, flaw)
+    return ColumnInfo(name, cells.kind, gaps, rows, None, None, None, None, (), ())
+
+
+def _gaps(values: pl.Series) -> int:
+    if not values.null_count():
+        return 0
+    return int.from_bytes(np.packbits(values.is_null().to_numpy(), bitorder="little").tobytes(), "little")
 
 
 def _histogram(numbers: FloatArray, low: float, high: float) -> tuple[int, ...]:

@@ -33,6 +33,18 @@ def delimiter(sample: str) -> str:
     return max(splitting, key=lambda mark: counts[mark].count(counts[mark][0]), default=",")
 
 
+def has_blanks_between_columns(sample: str) -> bool:
+    """Whether only blanks separate the cells: as many in each row, and numbers or nothing below the first."""
+    if any(mark in sample for mark in _DELIMITERS):
+        return False
+    found = [line.split() for line in sample.splitlines() if line.strip()][:_ROWS]
+    below = found[1:] if sample.endswith(("\r", "\n")) else found[1:-1]
+    if not below or len(found[0]) < 2:
+        return False
+    cells = {cell for row in below for cell in row}.difference(MISSING)
+    return {len(row) for row in below} == {len(found[0])} and all(is_number(cell, comma=False) for cell in cells)
+
+
 def line_end(sample: str) -> str:
     r"""``\n``, which stands for ``\r\n`` too, or ``\r`` alone."""
     return "\r" if "\r" in sample and "\n" not in sample else "\n"

@@ -7,8 +7,19 @@ import numpy as np
 import polars as pl
 from msgspec import UNSET
 
-from tui_regress.data.cells import HOLDS, NEEDS_COMMA, NEEDS_POINT, TRUTH, Cells, numbers, read_cells, texts
+from tui_regress.data.cells import (
+    HOLDS,
+    NEEDS_COMMA,
+    NEEDS_POINT,
+    TRUTH,
+    Cells,
+    count_values,
+    numbers,
+    read_cells,
+    texts,
+)
 from tui_regress.data.dataset import FloatArray
+from tui_regress.data.portions import each, spread
 from tui_regress.data.reading import Layout, listed, unique
 from tui_regress.experiment import Column, Table
 from tui_regress.problems import ExperimentError
@@ -69,9 +80,9 @@ def select(
     Raises ExperimentError about data.features.
     """
     selected, left_out, offered, counting = list[pl.Series](), list[str](), list[str](), list[pl.Series]()
-    for index in chosen:
+    read = each(lambda index: read_cells(frame[:, index], comma=layout.comma), chosen)
+    for index, cells in zip(chosen, read, strict=True):
         name = layout.names[index]
-        cells = read_cells(frame[:, index], comma=layout.comma)
         if table.features is not None:
             _check(name, cells)
         elif cells.kind == "number" and number_the_rows(cells.values):
@@ -79,7 +90,7 @@ def select(
             continue
         elif reason := _reason_against(cells):
             left_out.append(f"{name} ({reason})")
-            if cells.kind == "text" and 2 < count_values(cells.values) <= MOST_VALUES:
+            if cells.kind == "text" and not cells.flaw and 2 < count_values(cells.values) <= MOST_VALUES:
                 offered.append(name)
             continue
         selected.append(cells.values)
@@ -100,13 +111,22 @@ def _check(name: str, cells: Cells) -> None:
     """Raise ExperimentError where a column that is named cannot be a feature."""
     if cells.kind in HOLDS:
         raise ExperimentError("data.features", name, f"holds {HOLDS[cells.kind]}; {_RIGHT}.")
+    check_flawless("data.features", name, cells)
     if cells.kind == "text" and (count := count_values(cells.values)) > MOST_VALUES:
         hint = f"holds {count:,} different texts; one-hot columns are made of at most {MOST_VALUES}."
         raise ExperimentError("data.features", name, hint)
 
 
+def check_flawless(key: str, name: str, cells: Cells) -> None:
+    """Raise ExperimentError about ``key`` where a column would be one of numbers, if it were not for a few cells."""
+    if cells.flaw:
+        raise ExperimentError(key, name, f"is {cells.flaw.what}; {cells.flaw.remedy}.")
+
+
 def _reason_against(cells: Cells) -> str | None:
     """Why a column that nobody named is no feature."""
+    if cells.flaw:
+        return cells.flaw.what
     if cells.kind in HOLDS:
         return HOLDS[cells.kind]
     if cells.kind == "text" and (count := count_values(cells.values)) != 2:
@@ -119,22 +139,23 @@ def counts_rows(name: str, *, rows: int, distinct: int | None, low: float | None
 
     It holds 0, 1, 2, … or 1, 2, 3, …, in whatever order; a column without a name is called column_1.
     """
+    return _may_count_rows(name) and low in (0, 1) and distinct == rows and high == low + rows - 1
+
+
+def _may_count_rows(name: str) -> bool:
     named = re.fullmatch(r"(column_1|unnamed: ?0|index|row(_?(id|no|number))?|id|rownames?)", name, re.IGNORECASE)
-    return named is not None and low in (0, 1) and distinct == rows and high == low + rows - 1
+    return named is not None
 
 
 def number_the_rows(column: pl.Series) -> bool:
     """Whether the numbers of ``column`` only count its rows."""
+    if not _may_count_rows(column.name):
+        return False
     extent = pl.Series([column.min(), column.max()], dtype=pl.Float64)
     # To count the different ones takes longest, and is seldom called for.
     return counts_rows(column.name, rows=len(column), distinct=len(column), low=extent[0], high=extent[1]) and (
         count_values(column) == len(column)
     )
-
-
-def count_values(column: pl.Series) -> int:
-    """How many different values there are, missing ones aside."""
-    return column.n_unique() - (column.null_count() > 0)
 
 
 def read_as(column: Column, found: pl.Series, *, comma: bool) -> tuple[pl.Series, pl.Series]:
@@ -190,15 +211,14 @@ def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
     )
 
 
-def constants(complete: pl.DataFrame, table: Table) -> dict[str, str]:
-    """Columns of text that are the same in all ``complete`` rows, by their names, and what they hold.
+def constants(features: pl.DataFrame, rows: pl.Series, table: Table) -> dict[str, str]:
+    """Columns of text that are the same in all ``rows`` that are used, by their names, and what they hold.
 
     They can be no features: ExperimentError where such a one is named, or no other is left.
     """
-    found = {
-        cells.name: cells.drop_nulls()[0] for cells in complete if cells.dtype == pl.String and count_values(cells) == 1
-    }
-    if found and (table.features is not None or len(found) == complete.width):
+    of_text = (cells.filter(rows) for cells in features if cells.dtype == pl.String)
+    found = {cells.name: cells.drop_nulls()[0] for cells in of_text if count_values(cells) == 1}
+    if found and (table.features is not None or len(found) == features.width):
         name, value = next(iter(found.items()))
         hint = f"holds only {shown(value)!r} in the rows that are used; a feature must vary."
         raise ExperimentError("data.features", name, hint)
@@ -226,7 +246,10 @@ def matrix(columns: Sequence[Column], cells: pl.DataFrame) -> FloatArray:
     """The features that ``cells`` of the names of ``columns`` become: shape (n, d), nan where a value is missing."""
     numbers = [series for column in columns for series in _encode(column, cells[column.name])]
     frame = pl.DataFrame([series.alias(str(position)) for position, series in enumerate(numbers)])
-    return np.ascontiguousarray(frame.to_numpy(order="c"), dtype=np.float64)
+    X = np.empty(frame.shape)
+    # Less memory is new to the process than if polars made all of X, and new memory is what takes the time.
+    spread(lambda rows: np.copyto(X[rows], frame[rows].to_numpy()), *frame.shape)
+    return X
 
 
 def _encode(column: Column, cells: pl.Series) -> list[pl.Series]:

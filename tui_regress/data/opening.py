@@ -10,6 +10,10 @@ from tui_regress.problems import InputError
 from tui_regress.text import printable
 
 
+class TargetMissingError(InputError):
+    """A table is named, and not what is to be predicted."""
+
+
 def open_experiment(
     argument: str, target: str | None = None, features: Sequence[str] | None = None, drop: Sequence[str] = ()
 ) -> Experiment:
@@ -18,7 +22,7 @@ def open_experiment(
     ``-`` is a table on standard input. ``target``, ``features`` and ``drop`` name columns of a table: the target it
     must have, the features default to every other column of numbers or two values but those to drop. A built-in name
     wins over a file of that name; write ``./NAME`` for the file.
-    Raises InputError, and ExperimentError where it can name the setting.
+    Raises TargetMissingError for a table without one, ExperimentError where it can name the setting, else InputError.
     """
     if argument == "-":
         return _of_table(Path(argument), target, features, drop)
@@ -30,6 +34,8 @@ def open_experiment(
     if argument in NAMES:
         experiment, kind = builtin(argument), "a built-in experiment"
     elif not exists:
+        if looks_like_a_file(argument):
+            raise InputError(f"{printable(argument)}: there is no such file.")
         near = get_close_matches(argument, NAMES, 1)
         advice = f"did you mean {near[0]}?" if near else "`tui-regress list` names the built-in ones."
         raise InputError(f"there is no built-in experiment or file called {printable(argument)!r}; {advice}")
@@ -43,6 +49,11 @@ def open_experiment(
     if given := [option for option, is_given in options.items() if is_given]:
         raise InputError(f"{given[0]} is for the columns of a table, and {printable(argument)} is {kind}.")
     return experiment
+
+
+def looks_like_a_file(argument: str) -> bool:
+    """Whether the name can only be meant for a file: no built-in one has a separator or an ending."""
+    return Path(argument).name != argument or bool(Path(argument).suffix)
 
 
 def _of_model(path: Path) -> Experiment:
@@ -67,7 +78,7 @@ def _of_table(path: Path, target: str | None, features: Sequence[str] | None, dr
     file = label(path)
     if target is None:
         columns = listed(column_names(path), 30)
-        raise InputError(f"name the column to predict, with --target or target=; {file} has: {columns}.")
+        raise TargetMissingError(f"name the column to predict, with --target or target=; {file} has: {columns}.")
     named = None if features is None else tuple(features)
     table = Table(str(path), target, named, tuple(drop), standardize=True)
     seen = preview(table)

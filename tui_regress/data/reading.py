@@ -9,9 +9,10 @@ import csv
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -122,11 +123,17 @@ def lay_out(path: Path) -> Layout:
 
 
 def read(
-    layout: Layout, only: Sequence[int] | None = None, *, rows: int | None = None, progress: Progress = silent
+    layout: Layout,
+    only: Sequence[int] | None = None,
+    *,
+    rows: int | None = None,
+    as_text: Sequence[int] = (),
+    progress: Progress = silent,
 ) -> tuple[Layout, pl.DataFrame]:
     """Read all columns or ``only`` some, all rows or the first ``rows``, under the names that are shown.
 
-    The layout returned is another one where the text turned out not to be UTF-8. Raises ExperimentError.
+    Of a text the columns ``as_text`` stay texts. The layout returned is another one where the text turned out not to
+    be UTF-8. Raises ExperimentError.
     """
     chosen = pl.all() if only is None else pl.nth(*only)
     with explained(layout.source.path):
@@ -134,9 +141,9 @@ def read(
             frame = _collected(layout, scan_parquet(layout).select(chosen), rows, progress)
         else:
             try:
-                frame = _read_text(layout, chosen, rows, progress)
+                frame = _read_text(layout, chosen, rows, as_text, progress)
             except UnicodeDecodeError:
-                return read(recoded(layout), only, rows=rows, progress=progress)
+                return read(recoded(layout), only, rows=rows, as_text=as_text, progress=progress)
     names = layout.names if only is None else [layout.names[index] for index in only]
     if frame.width != len(names):
         raise wrong(layout.source.path, misshapen(layout))
@@ -181,6 +188,8 @@ def _lay_out_text(source: Source) -> Layout:
     bytes_of_a_row = len(sample.encode()) / max(1, sample.count(line_end))
     if len(sample) < _SAMPLE:
         sample += line_end  # and so no row of it is cut off
+    if dialect.has_blanks_between_columns(sample):
+        raise wrong(source.path, "has blanks between its columns; separate them by commas, semicolons or tabs.")
     is_tsv = source.path.name.lower().endswith((".tsv", ".tsv.gz"))
     delimiter = "\t" if is_tsv else dialect.delimiter(sample)
     blank_rows, first, before, after = _first_row(source, delimiter)
@@ -210,23 +219,42 @@ def _first_row(source: Source, delimiter: str) -> tuple[int, list[str], int, int
     raise wrong(source.path, "is empty.")
 
 
-def _read_text(layout: Layout, chosen: pl.Expr, rows: int | None, progress: Progress) -> pl.DataFrame:
-    try:
+def _read_text(
+    layout: Layout, chosen: pl.Expr, rows: int | None, as_text: Sequence[int], progress: Progress
+) -> pl.DataFrame:
+    for scan in _scans(layout, as_text):
         try:
-            frame = _collected(layout, scan_text(layout, infer_schema=True).select(chosen), rows, progress)
+            return without_blank_rows(_collected(layout, scan.select(chosen), rows, progress))
         except PolarsError:
-            # The first rows promised another type than a later one has; text holds any of them.
-            frame = _collected(layout, scan_text(layout, infer_schema=False).select(chosen), rows, progress)
-    except PolarsError:
-        raise wrong(layout.source.path, misshapen(layout)) from None
-    return without_blank_rows(frame)
+            continue
+    raise wrong(layout.source.path, misshapen(layout))
+
+
+def _scans(layout: Layout, as_text: Sequence[int]) -> Iterator[pl.LazyFrame]:
+    """Ways to read a text, the fastest first; each fails where a cell is not what the first rows promised."""
+    plain, marked = (scan_text(layout, infer_schema=True, missing=cells, as_text=as_text) for cells in ((), MISSING))
+    with suppress(PolarsError):  # which the next of them tells
+        if plain.collect_schema() == marked.collect_schema():
+            yield plain  # to compare each cell with all that stands for a missing value takes half as long again
+    yield marked
+    yield scan_text(layout, infer_schema=False)  # text holds any cell
 
 
 def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out rows without any value: polars takes a blank line for one."""
-    if frame.width and frame[:, 0].null_count():
-        return frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    return frame
+    rows = pl.int_range(frame.height, eager=True)
+    for column in frame:
+        rows = rows.filter(_says_nothing(column if len(rows) == frame.height else column[rows]))
+        if rows.is_empty():
+            return frame
+    return frame.filter(~pl.int_range(frame.height, eager=True).is_in(rows.implode()))
+
+
+def _says_nothing(column: pl.Series) -> pl.Series:
+    found = column.is_null()
+    if column.dtype == pl.String:
+        found |= column.is_in(MISSING)
+    return found | column.is_nan() if column.dtype == pl.Float64 else found
 
 
 def _collected(layout: Layout, scan: pl.LazyFrame, rows: int | None, progress: Progress) -> pl.DataFrame:
@@ -251,9 +279,12 @@ def scan_parquet(layout: Layout) -> pl.LazyFrame:
     return pl.scan_parquet(layout.source.file, glob=False)
 
 
-def scan_text(layout: Layout, *, infer_schema: bool, missing: Sequence[str] = MISSING) -> pl.LazyFrame:
+def scan_text(
+    layout: Layout, *, infer_schema: bool, missing: Sequence[str] = MISSING, as_text: Sequence[int] = ()
+) -> pl.LazyFrame:
     """The columns of a text: of the types that the first 1,000 rows show, or as text; cells ``missing`` are null."""
-    return pl.scan_csv(
+    scan = partial(
+        pl.scan_csv,
         layout.source.file,
         has_header=layout.header,
         separator=layout.delimiter,
@@ -264,6 +295,10 @@ def scan_text(layout: Layout, *, infer_schema: bool, missing: Sequence[str] = MI
         infer_schema_length=1000,
         glob=False,
     )
+    if not as_text:
+        return scan()
+    names = scan().collect_schema().names()  # what polars calls them, which repeated names change
+    return scan(schema_overrides={names[index]: pl.String for index in as_text})
 
 
 def misshapen(layout: Layout) -> str:

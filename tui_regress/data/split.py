@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray, Rows
+from tui_regress.data.portions import taken
 
 
 def held_out(y: FloatArray, share: float, seed: int, *, stratified: bool) -> NDArray[np.bool_]:
@@ -26,6 +27,7 @@ def held_out(y: FloatArray, share: float, seed: int, *, stratified: bool) -> NDA
 
 def split(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
     """``dataset`` without the rows of the mask ``held``, shape (n,), which become its validation rows, in order."""
-    rows = Rows(dataset.X[held], dataset.y[held])
+    out, kept = np.flatnonzero(held), np.flatnonzero(~held)
+    rows = Rows(taken(dataset.X, out), dataset.y[out])
     note = f"{len(rows):,} of {dataset.rows:,} rows are held out for validation."
-    return replace(dataset, X=dataset.X[~held], y=dataset.y[~held], validation=rows, notes=(*dataset.notes, note))
+    return replace(dataset, X=taken(dataset.X, kept), y=dataset.y[kept], validation=rows, notes=(*dataset.notes, note))

@@ -9,14 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tui_regress.data.cells import read_cells
-from tui_regress.data.dataset import Dataset
+from tui_regress.data.cells import count_values, read_cells
+from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.data.features import (
     candidates,
     check_known,
     columns_of,
     constants,
-    count_values,
     feature_names,
     matrix,
     may_have_comma,
@@ -26,6 +25,7 @@ from tui_regress.data.features import (
     select,
     shown,
 )
+from tui_regress.data.portions import reduced, spread, strips
 from tui_regress.data.progress import Progress, silent
 from tui_regress.data.reading import Layout, lay_out, listed, read
 from tui_regress.data.sources import STANDARD_INPUT, wrong
@@ -89,7 +89,9 @@ def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> 
     layout = lay_out(Path(table.path))
     target = layout.find(table.target, "data.target")
     chosen = candidates(layout, table, target)
-    layout, frame = read(layout, progress=progress)
+    # A column of nothing but 1.234 seems to be one of numbers, and is one of thousands where the comma is pinned.
+    commas_known = [index for index, column in zip(chosen, table.columns, strict=False) if column.decimal == ","]
+    layout, frame = read(layout, as_text=commas_known if layout.comma else (), progress=progress)
     if frame.height < 2:
         what = "one row" if frame.height else "no rows"
         raise wrong(layout.source.path, f"holds {what} of data; at least two are needed.")
@@ -175,7 +177,7 @@ def _rows_used(layout: Layout, table: Table, used: pl.DataFrame) -> tuple[pl.Dat
                 rows &= column.is_not_null()
         if (left := int(rows.sum())) < 2:
             raise wrong(layout.source.path, _incomplete(used, left))
-        found = {} if table.columns else constants(used[:, :-1].filter(rows), table)
+        found = {} if table.columns else constants(used[:, :-1], rows, table)
         if not found:
             return used, rows, constant
         constant |= found
@@ -187,26 +189,52 @@ def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
 
     Raises ExperimentError about data.features where there is no value to take the mean of.
     """
-    X = dataset.X.copy() if np.isnan(dataset.X).any() else dataset.X
+    X, (n, d) = dataset.X, dataset.X.shape
+    gaps = reduced(np.add, lambda rows, out: np.isnan(X[rows], out=out), n, d)
+    given = reduced(np.add, lambda rows, out: np.copyto(out, _given(X[rows], held[rows])), n, d)
+    means = _training_sums(X, held) / np.maximum(given, 1)
     columns, counts, texts = list[Column](), list[str](), False
     first = 0
     for column in dataset.columns:
-        part = X[:, first : first + column.width]
+        part = slice(first, first + column.width)
         first += column.width
-        missing = np.isnan(part[:, 0])
-        given = part[~missing & ~held]
-        if not column.fill and not len(given):
+        if not column.fill and not given[part.start]:
             hint = "has no value in the training rows, and so no mean to fill in; leave it out."
             raise ExperimentError("data.features", column.name, hint)
-        fill = column.fill or tuple(given.mean(axis=0).tolist())
-        columns.append(msgspec.structs.replace(column, fill=fill))
-        if missing.any():
-            part[missing] = fill
+        columns.append(msgspec.structs.replace(column, fill=column.fill or tuple(means[part].tolist())))
+        if missing := int(gaps[part.start]):
             texts = texts or bool(column.values)
-            counts.append(f"{column.name} ({missing.sum():,})")
+            counts.append(f"{column.name} ({missing:,})")
+    if not counts:
+        return replace(dataset, columns=tuple(columns))
     meaning = "; the mean of a text is the share of each of its values" if texts else ""
     note = f"Missing values, filled with the mean over the training rows: {listed(counts)}{meaning}."
-    return replace(dataset, X=X, columns=tuple(columns), notes=(*dataset.notes, *([note] if counts else [])))
+    fill = np.array([value for column in columns for value in column.fill])
+    return replace(dataset, X=_without_gaps(X, fill), columns=tuple(columns), notes=(*dataset.notes, note))
+
+
+def _given(X: FloatArray, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return ~(np.isnan(X) | held[:, None])
+
+
+def _training_sums(X: FloatArray, held: NDArray[np.bool_]) -> FloatArray:
+    def values(rows: slice, out: FloatArray) -> None:
+        out.fill(0.0)
+        np.copyto(out, X[rows], where=_given(X[rows], held[rows]))
+
+    return reduced(np.add, values, *X.shape)
+
+
+def _without_gaps(X: FloatArray, fill: FloatArray) -> FloatArray:
+    filled_in = np.empty(X.shape)
+
+    def of_portion(portion: slice) -> None:
+        for rows in strips(portion, X.shape[1]):
+            np.copyto(filled_in[rows], X[rows])
+            np.copyto(filled_in[rows], fill, where=np.isnan(X[rows]))
+
+    spread(of_portion, *X.shape)
+    return filled_in
 
 
 def pinned(experiment: Experiment, dataset: Dataset) -> Experiment:
@@ -230,12 +258,13 @@ def pinned(experiment: Experiment, dataset: Dataset) -> Experiment:
 
 
 def _check_finite(used: pl.DataFrame) -> None:
-    for column in used:
-        if column.dtype == pl.Float64 and (infinite := column.is_infinite()).any():
-            key = "data.target" if column.name == used.columns[-1] else "data.features"
-            row = infinite.arg_true()[0] + 1
+    # All that is finite has a finite sum, but for a few sums that are too large; and sums are quick, in all columns.
+    for total in used.select(pl.col(pl.Float64).sum()):
+        if not np.isfinite(total[0]) and (infinite := used[total.name].is_infinite()).any():
+            key = "data.target" if total.name == used.columns[-1] else "data.features"
+            row = (infinite.arg_max() or 0) + 1
             hint = f"is infinite in row {row:,}; correct the value, or empty the cell to leave the row out."
-            raise ExperimentError(key, column.name, hint)
+            raise ExperimentError(key, total.name, hint)
 
 
 def _incomplete(used: pl.DataFrame, complete: int) -> str:

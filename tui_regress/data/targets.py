@@ -3,7 +3,7 @@
 import polars as pl
 
 from tui_regress.data.cells import HOLDS, TRUTH, read_cells
-from tui_regress.data.features import shown
+from tui_regress.data.features import check_flawless, shown
 from tui_regress.data.reading import Layout
 from tui_regress.problems import ExperimentError
 
@@ -16,6 +16,7 @@ def read_target(layout: Layout, column: pl.Series) -> pl.Series:
     if cells.kind in HOLDS:
         hint = f"holds {HOLDS[cells.kind]}; choose a column of numbers or of two classes."
         raise ExperimentError("data.target", column.name, hint)
+    check_flawless("data.target", column.name, cells)
     return cells.values
 
 
@@ -49,9 +50,10 @@ def encode_target(y: pl.Series, classes: Classes | None, *, logistic: bool) -> t
     The two classes of a logistic model are numbered in the order of ``classes``, or in sorted order. A linear model
     takes true for 1 and false for 0. Raises ExperimentError where the target does not suit the model.
     """
-    values = y.unique()
-    found = pair(values)
     is_text = y.dtype == pl.String
+    # Of a quantity it only matters whether it varies, and millions of values take long to tell apart.
+    values = y.unique() if logistic or is_text else pl.Series([y.min(), y.max()], dtype=y.dtype).unique()
+    found = pair(values)
     problem = None
     if len(values) == 1:
         problem = f"is {shown(_written(values[0]))} in every row that is used; there is nothing to learn from it."

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -82,22 +83,22 @@ class Picking:
         else:
             way = "two values → logistic" if self.logistic else "number → linear"
             goal = f"target {self.columns[self.target].name} ({way} regression)"
-        return [of_columns, goal, f"{self._rows:,} rows, {self._without_values()}"]
+        return [of_columns, goal, f"{self._rows:,} rows, {self._without_values}"]
 
     @property
     def _rows(self) -> int:
         return self.columns[0].rows
 
+    @cached_property
     def _without_values(self) -> str:
-        misses = [self.columns[index].missing for index in self.features]
-        targetless = 0 if self.target is None else self.columns[self.target].missing
+        gaps = [self.columns[index].gaps for index in self.features]
+        targetless = 0 if self.target is None else self.columns[self.target].gaps
         if self.missing == "drop":
-            # Only the rows themselves could tell how many miss more than one value.
-            least, most = max([*misses, targetless]), min(sum(misses) + targetless, self._rows)
-            many = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-            return f"{many} with a missing value left out" if most else "no value missing"
-        filled = f"{sum(misses):,} missing value{'s' * (sum(misses) != 1)} filled with the mean"
-        return f"{filled}, {targetless:,} rows without a target left out" if targetless else filled
+            rows = reduce(or_, gaps, targetless).bit_count()
+            return f"{rows:,} with a missing value left out" if rows else "no value missing"
+        cells = sum((gap & ~targetless).bit_count() for gap in gaps)
+        filled = f"{cells:,} missing value{'s' * (cells != 1)} filled with the mean"
+        return f"{filled}, {targetless.bit_count():,} rows without a target left out" if targetless else filled
 
 
 def first_guess(
@@ -139,6 +140,8 @@ def not_a_target(info: "ColumnInfo") -> str | None:
     """Why the column cannot be the target, as the rest of a sentence about it; None if it can."""
     if info.kind in ("number", "two values"):
         return None
+    if info.flaw:
+        return f"cannot be the target: it is {info.flaw}"
     return f"cannot be the target: it holds {_holds(info)}, and a target is a number or one of two values"
 
 
@@ -148,6 +151,8 @@ def not_a_feature(info: "ColumnInfo") -> str | None:
         return None
     if info.kind != "text":
         return f"cannot be a feature: it holds {_holds(info)}"
+    if info.flaw:
+        return f"cannot be a feature: it is {info.flaw}"
     from tui_regress.data.features import MOST_VALUES
 
     if info.distinct is not None and 2 < info.distinct <= MOST_VALUES:

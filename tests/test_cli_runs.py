@@ -5,14 +5,17 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 
-from tests.calling import Call
+from tests.calling import SCRIPT, Call
+from tests.runs.made_up import block
 from tests.test_imports import HEAVY, loaded_by
 from tui_regress import cli
 from tui_regress.cli import Exit
@@ -20,8 +23,10 @@ from tui_regress.engine.events import Block, Verdict
 from tui_regress.experiment import builtin, encode, override
 from tui_regress.headless import run as headless
 from tui_regress.problems import InputError
+from tui_regress.runs import blocks
+from tui_regress.runs.records import Records
 from tui_regress.runs.replay import Comparison
-from tui_regress.runs.store import Store
+from tui_regress.runs.store import State, Store
 
 FEW = ["--set", "training.epochs=3"]
 
@@ -149,6 +154,22 @@ def test_an_object_of_the_list_is_all_that_a_program_needs_to_choose(call: Call)
     assert listed["began"].endswith("+00:00")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_takes_what_is_said_to_it_and_harms_nothing(call: Call, store: Path, closed: str) -> None:
+    call("train", "gentle-line", *FEW)
+    command = f'"$1" runs --store "$2" {closed}'
+    found = subprocess.run(["/bin/sh", "-c", command, "sh", SCRIPT, store], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (Exit.DONE, "")
+    assert ("gentle-line" in found.stdout) == (closed == "2>&-")
+    assert call("runs", "--json").events[0]["run"] == 1
+
+
+def test_a_store_without_a_name_is_refused_in_a_sentence(call: Call) -> None:
+    code, out, err = call("runs", "--store", "")
+    assert (code, out) == (Exit.WRONG, "")
+    assert err == "tui-regress: .: is a folder; the store is a file, such as runs.sqlite in it.\n"
+
+
 def test_listing_and_showing_runs_loads_neither_torch_nor_polars_nor_textual(call: Call) -> None:
     call("train", "gentle-line", *FEW)
     loaded = loaded_by("from tui_regress import cli; assert cli.run(['runs']) == 0; assert cli.run(['runs', '1']) == 0")
@@ -190,6 +211,42 @@ def test_the_page_of_a_diverged_run_gives_the_verdict_and_the_best_parameters(ca
     out = call("runs", "show", "1").out
     assert re.search(r"\nDIVERGED after 3 of 1,000 epochs, .*\nDiverging since epoch 1: ", out)
     assert re.search(r"parameter +epoch 3 +best, epoch 0\n", out)
+
+
+def test_the_page_of_a_run_and_what_it_predicts_read_no_more_of_its_records_than_they_say(
+    call: Call, store: Path, houses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, original = list[int](), blocks.to_records
+
+    def to_records(row: sqlite3.Row) -> Records:
+        decoded.append(row["first"])
+        return original(row)
+
+    monkeypatch.setattr(blocks, "to_records", to_records)
+    call("train", houses, "--target", "price", *FEW)
+    with Store(store) as opened:
+        run = opened.kept(1)
+        ended = State("completed", "epochs", epoch=49, loss=4.0, parameters=run.parameters, record=49)
+        width = len(run.parameter_names)
+        parts = (block(10 * part, np.full(10, abs(3.0 - part) + 2), width=width) for part in range(5))
+        opened.write(1, ended, [Records.of(part) for part in parts])
+    decoded.clear()
+    assert call("export", 1, "--to", "formula").code == Exit.DONE
+    assert call("predict", 1, houses).code == Exit.DONE
+    assert decoded == []
+    assert re.search("epoch 49 +best, epoch 30", call("runs", "show", 1).out)
+    assert decoded == [30]
+
+
+def test_damaged_records_are_said_before_anything_is_shown(call: Call, store: Path) -> None:
+    call("train", "gentle-line", *FEW)
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE blocks SET in_full = x'00'")
+    connection.close()
+    assert call("runs", "show", 1) == (Exit.WRONG, "", f"tui-regress: {store}: the records of run 1 are damaged.\n")
+    code, out, err = call("export", 1, "--to", "formula")
+    assert (code, err) == (Exit.DONE, "")
+    assert out.startswith("y = ")
 
 
 def test_the_page_as_an_object_holds_settings_parameters_and_environment(call: Call) -> None:

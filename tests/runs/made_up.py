@@ -1,10 +1,11 @@
 """Runs that nobody has trained, and what the tests of kept runs share."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tui_regress.data.dataset import Dataset, Rows
 from tui_regress.engine.events import Block, Ended, Event, FloatArray, Noted, Started
 from tui_regress.engine.metrics import LinearMetrics
 from tui_regress.experiment import Experiment, builtin, override
+from tui_regress.runs.blocks import KeptRecords, of_records
 from tui_regress.runs.environment import environment
 from tui_regress.runs.kept import KeptRun
 from tui_regress.runs.recorder import recorded
@@ -103,6 +105,15 @@ def keep(path: Path, *events: Step, **settings: Any) -> list[Event]:
 def kept(path: Path, run_id: int = 1) -> KeptRun:
     with Store(path) as store:
         return store.kept(run_id)
+
+
+def stored(records: Records) -> KeptRecords:
+    """``records`` as a store holds them, in one block."""
+    blocks = [cast("sqlite3.Row", of_records(records))] if len(records) else []
+    parameters, held_out = records.parameters.shape[1], records.validation_loss is not None
+    return KeptRecords(
+        lambda _columns, first: blocks if first in (None, records.first) else [], "they", parameters, held_out=held_out
+    )
 
 
 def until(condition: Callable[[], object]) -> None:

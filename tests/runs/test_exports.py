@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -174,6 +175,22 @@ def test_a_full_disk_is_told_in_the_words_of_the_system(
     with pytest.raises(OSError, match="No space left on device") as caught, Path("/dev/full").open("wb", 0) as out:
         write(kept(path), out)
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_under_tensorboard_is_told_and_nothing_else(
+    path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keep(path, started(), block(0, [1.0]), ended(0))
+    folder = tmp_path / "board"
+    write_tensorboard(kept(path), folder)
+    [events] = folder.iterdir()
+    before = events.read_bytes()
+    folder.joinpath(f".{events.name}.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="cannot be written: No space left on device"):
+        write_tensorboard(kept(path), folder)
+    assert capfd.readouterr().err == ""
+    assert [entry.read_bytes() for entry in folder.iterdir()] == [before]
 
 
 def test_a_folder_that_cannot_be_written_is_told(path: Path, tmp_path: Path) -> None:

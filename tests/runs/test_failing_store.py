@@ -117,8 +117,9 @@ def say(*lines: str) -> None:
 
 
 def in_a_child(work: Callable[[Path], None], path: Path) -> list[str]:
-    """The lines that ``work``, a function of this module, prints in a process of its own."""
-    program = f"import sys; from pathlib import Path; from {__name__} import *; {work.__name__}(Path(sys.argv[1]))"
+    """The lines that ``work``, a function of a test module, prints in a process of its own."""
+    module, name = work.__module__, work.__name__
+    program = f"import sys; from pathlib import Path; from {module} import *; {name}(Path(sys.argv[1]))"
     found = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stderr
     return found.stdout.splitlines()

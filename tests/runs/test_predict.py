@@ -83,7 +83,15 @@ def test_a_logistic_model_gives_the_class_by_its_name_and_the_probability_of_cla
     written = pl.read_csv(files.out)
     assert written["prediction"].to_list() == ["cheap", "cheap", "dear", "dear", "cheap"]
     expected = [1 / (1 + np.e**2), 0.5, 1 / (1 + np.e**-2), 1.0, 0.0]
-    np.testing.assert_allclose(written["probability"].to_numpy(), expected, rtol=1e-14)
+    np.testing.assert_allclose(written["probability"].to_numpy(), expected, rtol=5e-12)
+
+
+def test_a_text_gets_twelve_digits_without_the_noise_behind_them_and_parquet_all(files: Files) -> None:
+    files.save(table(AREA), [3.0, 0.0])
+    files.predict("area\n0.1\n2.000000000001\n-0.123456789012\n", out="out.csv")
+    assert [line.split(",")[1] for line in files.lines()[1:]] == ["0.3", "6.0", "-0.370370367036"]
+    files.predict("area\n0.1\n", out="out.parquet")
+    assert pl.read_parquet(files.out)["prediction"].to_list() == [3 * 0.1] != [0.3]
 
 
 def test_classes_without_names_are_0_and_1(files: Files) -> None:
@@ -121,7 +129,7 @@ def test_a_kept_run_predicts_as_its_result_does(files: Files) -> None:
     predict(kept, path, files.out)
     expected = result.predict(np.column_stack((area, new == "yes")))
     written = pl.read_csv(files.out)
-    np.testing.assert_allclose(written["probability"].to_numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(written["probability"].to_numpy(), expected, rtol=5e-12)
     assert written["prediction"].to_list() == np.where(expected > 0.5, "dear", "cheap").tolist()
     with pytest.raises(
         InputError, match=rf"^run {result.run_id} has no parameters: not one of its records is finite\.$"

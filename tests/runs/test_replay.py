@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.runs.made_up import kept
+from tests.runs.made_up import kept, stored
 from tui_regress.data import load_dataset
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Checkpoint, Ended, Event, Recovered, Resume, Started
@@ -42,7 +42,7 @@ def with_losses(run: KeptRun, changes: Mapping[int, float]) -> KeptRun:
     losses = run.records.loss.copy()
     for record, loss in changes.items():
         losses[record] = loss
-    return replace(run, records=replace(run.records, loss=losses))
+    return replace(run, stored=stored(replace(run.records, loss=losses)))
 
 
 def elsewhere(run: KeptRun, **environment: object) -> KeptRun:
@@ -252,7 +252,7 @@ def test_a_table_that_was_piped_in_is_not_waited_for(path: Path, tmp_path: Path)
 def test_a_run_without_records_cannot_be_compared(path: Path) -> None:
     run = train(path, builtin("per-sample"))
     with pytest.raises(InputError, match="run 1 has no records to compare with"):
-        replay(replace(run, records=none(1, held_out=False)))
+        replay(replace(run, stored=stored(none(1, held_out=False))))
 
 
 def test_nothing_new_is_kept(path: Path) -> None:

@@ -81,6 +81,22 @@ def test_a_kept_run_whose_columns_are_pinned_down(tmp_path: Path, missing: str) 
     check(tmp_path, pinned(experiment, load_dataset(experiment)))
 
 
+def test_where_the_cells_leave_it_open_the_decimal_mark_is_that_of_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "thousands.csv"
+    path.write_text("a;y\n1.234;1\n2.500;2\n 3.100;3\n4.000;5\n")
+    comma, point = (
+        check(tmp_path, table(path, "y", columns=[{"name": "a", "decimal": decimal}])) for decimal in (",", ".")
+    )
+    assert '.replace(".", "")' in comma
+    assert "replace" not in point
+
+
+def test_a_point_that_can_only_be_a_decimal_mark_is_one_whatever_the_model_says(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("a;y\n1.25;1\n2.5;2\n3.125;3\n4.0;5\n")
+    assert "replace" not in check(tmp_path, table(path, "y", columns=[{"name": "a", "decimal": ","}]))
+
+
 def test_many_columns_of_numbers_are_read_by_their_names(tmp_path: Path) -> None:
     path = tmp_path / "plain.csv"
     rng = np.random.default_rng(0)

@@ -341,7 +341,7 @@ def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/runs\.sqlite: (Not a directory|File exists)\."):
         Store(tmp_path / "file" / "runs.sqlite")
-    with pytest.raises(InputError, match="the store cannot be opened or created here"):
+    with pytest.raises(InputError, match=r": is a folder; the store is a file, such as runs\.sqlite in it\."):
         Store(tmp_path)
 
 

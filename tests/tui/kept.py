@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from textual.app import App
 
+from tests.runs.made_up import stored
 from tests.tui.support import made_up_block
 from tui_regress import tui
 from tui_regress.engine.events import FloatArray, Measured, Verdict
@@ -19,7 +20,7 @@ from tui_regress.engine.objective import parameter_names
 from tui_regress.experiment import Experiment, builtin
 from tui_regress.problems import InputError
 from tui_regress.runs import records
-from tui_regress.runs.kept import KeptRun, Summary
+from tui_regress.runs.kept import KeptRun, Listed, Summary, Unreadable
 from tui_regress.runs.records import Records
 from tui_regress.runs.store import Store
 from tui_regress.tui.screens.runs import RunChosen, RunsScreen
@@ -87,7 +88,7 @@ def kept_run(run: Summary, losses: FloatArray | None = None) -> KeptRun:
         measured=_measured(run),
         parameters=values[-1] if len(losses) else None,
         record=run.epoch if len(losses) else -1,
-        records=held,
+        stored=stored(held),
     )
 
 
@@ -101,9 +102,9 @@ def _measured(run: Summary) -> Measured | None:
 class Shelf(Store):
     """A store in memory; remembers what it was asked, and by which thread."""
 
-    def __init__(self, *summaries: Summary) -> None:
+    def __init__(self, *summaries: Summary, unreadable: Sequence[Unreadable] = ()) -> None:
         self.path = Path("runs.sqlite")
-        self.summaries = list(summaries)
+        self.summaries, self.unreadable = list(summaries), list(unreadable)
         self.losses: dict[int, FloatArray] = {}
         self.asked: list[tuple[str, str, int | None]] = []
         self.opened: list[int] = []
@@ -116,11 +117,15 @@ class Shelf(Store):
         self._visited()
         return self
 
-    def runs(self, *, name: str = "", status: str = "", limit: int | None = None) -> list[Summary]:
+    def listed(
+        self, *, name: str = "", status: str = "", limit: int | None = None
+    ) -> tuple[list[Summary], list[Unreadable]]:
         self._visited()
         self.asked.append((name, status, limit))
-        fitting = [run for run in self.summaries if name in run.name and status in ("", run.status)]
-        return sorted(fitting, key=lambda run: -run.run_id)[:limit]
+        runs: list[Listed] = [*self.summaries, *self.unreadable]
+        newest = sorted((run for run in runs if name in run.name), key=lambda run: -run.run_id)[:limit]
+        readable = [run for run in newest if isinstance(run, Summary) and status in ("", run.status)]
+        return readable, [run for run in newest if isinstance(run, Unreadable) and not status]
 
     def kept(self, run_id: int) -> KeptRun:
         self._visited()
@@ -135,6 +140,7 @@ class Shelf(Store):
     def delete(self, run_ids: Sequence[int]) -> int:
         self._visited()
         self.summaries = [run for run in self.summaries if run.run_id not in run_ids]
+        self.unreadable = [run for run in self.unreadable if run.run_id not in run_ids]
         return len(run_ids)
 
     def close(self) -> None:

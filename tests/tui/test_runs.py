@@ -1,8 +1,9 @@
 """The screen of past runs, driven by keys over a store in memory, and once over a real one."""
 
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Label, Static
 
+from tests.runs.made_up import add_run, block, write
 from tests.tui.kept import EXPLODES, Shelf, ShelfApp, summary
 from tests.tui.support import until
 from tui_regress.data import load_dataset
@@ -20,8 +22,11 @@ from tui_regress.engine import training
 from tui_regress.engine.control import Control
 from tui_regress.experiment import Column, Experiment, Table, builtin, override
 from tui_regress.problems import InputError
+from tui_regress.runs.kept import Unreadable
 from tui_regress.runs.recorder import recorded
 from tui_regress.runs.store import Store
+from tui_regress.tui.charts.frame import DASHED
+from tui_regress.tui.run_list import PAGE
 from tui_regress.tui.screens import runs
 from tui_regress.tui.screens.delete import DeleteScreen
 from tui_regress.tui.screens.runs import RunsScreen
@@ -322,7 +327,7 @@ async def test_the_filter_takes_a_part_of_a_name_and_a_status() -> None:
     async with listing(store) as (app, pilot):
         await pilot.press("slash", *"line", "space", *"Diverged")
         await until(pilot, lambda: len(lines(app)) == 1, "the narrowed list")
-        assert store.asked[-1] == ("line", "diverged", runs.PAGE)
+        assert store.asked[-1] == ("line", "diverged", PAGE)
         await pilot.press("escape")
         await until(pilot, lambda: len(lines(app)) == 4, "the whole list")
         assert table(app).current == 3
@@ -387,13 +392,13 @@ async def test_the_store_is_never_touched_by_the_thread_of_the_keys() -> None:
 
 
 async def test_reaching_the_last_of_the_newest_runs_brings_more() -> None:
-    store = Shelf(*(summary(place) for place in range(1, 2 * runs.PAGE)))
+    store = Shelf(*(summary(place) for place in range(1, 2 * PAGE)))
     async with listing(store) as (app, pilot):
-        assert len(lines(app)) == runs.PAGE
-        assert screen(app).query_one("#list").border_subtitle == f"the {runs.PAGE} newest"
+        assert len(lines(app)) == PAGE
+        assert screen(app).query_one("#list").border_subtitle == f"the {PAGE} newest"
         await pilot.press("end")
-        await until(pilot, lambda: len(lines(app)) == 2 * runs.PAGE - 1, "the next page")
-        assert table(app).current == runs.PAGE
+        await until(pilot, lambda: len(lines(app)) == 2 * PAGE - 1, "the next page")
+        assert table(app).current == PAGE
         await pilot.press("end")
         assert table(app).current == 1
 
@@ -503,6 +508,138 @@ async def test_runs_of_a_real_store_are_listed_opened_and_deleted(tmp_path: Path
         await until(pilot, lambda: lines(app), "the list")
         await pilot.press("d", "d")
         await until(pilot, lambda: "No runs yet" in shown(app, "#notice"), "the empty store")
+
+
+STRANGE = Unreadable(9, "[b]new\x1b[2J", "its experiment: optimizer.name = 'muon': must be one of adam, sgd.")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+async def test_a_run_that_cannot_be_read_stands_in_the_list_and_can_only_be_deleted(size: tuple[int, int]) -> None:
+    store = shelf()
+    store.unreadable = [STRANGE]
+    async with listing(store, size) as (app, pilot):
+        assert [line.split()[0] for line in lines(app)] == ["9", "4", "3", "2", "1"]
+        assert "● UNREADABLE" in lines(app)[0]
+        await pilot.press("enter", "s", "c", "space")
+        await settled(app, pilot)
+        assert app.chosen is None
+        assert store.opened == []
+        assert not footer_keys(app) & {"open", "mark", "rerun", "continue", "log", "curves"}
+        assert words(app) == STRANGE.reason
+        assert title(app) == "Run 9 · [b]new�[2J"
+        assert "This version cannot read this run." in " ".join(chart(app).split()) or size < (50, 16)
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, DeleteScreen), "the question")
+        assert "which cannot be read: its settings" in str(app.screen.query_one(Label).content)
+        await pilot.press("d")
+        await until(pilot, lambda: len(lines(app)) == 4, "the deletion")
+        assert store.unreadable == []
+
+
+async def test_runs_that_are_compared_stay_so_while_the_cursor_is_on_one_that_cannot_be_read() -> None:
+    store = shelf()
+    store.unreadable = [STRANGE]
+    async with listing(store) as (app, pilot):
+        await pilot.press("down", "space", "home")
+        await settled(app, pilot)
+        assert words(app) == STRANGE.reason
+        await pilot.press("down", "down", "space", "home")
+        await settled(app, pilot)
+        assert title(app) == "2 runs compared · mse"
+        assert "log" in footer_keys(app)
+
+
+def beside(app: ShelfApp) -> str:
+    """What stands in the corner of the details."""
+    return str(screen(app).query_one(RunDetails).border_subtitle)
+
+
+async def test_runs_with_rows_held_out_are_compared_by_both_losses_or_either() -> None:
+    store = Shelf(summary(3, validation_loss=1e-3), summary(2), summary(1, validation_loss=2.0))
+    async with listing(store) as (app, pilot):
+        assert "curves" not in footer_keys(app)
+        await pilot.press("space", "down")
+        await settled(app, pilot)
+        assert "curves" in footer_keys(app)
+        assert beside(app) == "training and validation · log"
+        assert chart(app).split("\n")[0].split() == ["A", "3", "B", "2", *DASHED.split(), "validation"]
+        await pilot.press("v")
+        await pilot.pause()
+        assert beside(app) == "training · log"
+        assert chart(app).split("\n")[0].split() == ["A", "3", "B", "2"]
+        await pilot.press("v")
+        await pilot.pause()
+        assert beside(app) == "validation · log"
+        assert chart(app).split("\n")[0].split() == ["A", "3", *DASHED.split(), "validation"]
+        await pilot.press("v", "y")
+        await pilot.pause()
+        assert beside(app) == "training and validation · linear"
+
+
+async def test_of_many_runs_only_one_loss_each_is_drawn_until_more_are_asked_for() -> None:
+    async with listing(Shelf(*(summary(place, validation_loss=0.1) for place in range(1, 6)))) as (app, pilot):
+        await pilot.press(*["space", "down"] * 4)
+        await settled(app, pilot)
+        assert beside(app) == "training · log"
+        await pilot.press("v", "v")
+        await pilot.pause()
+        assert beside(app) == "training and validation · log"
+
+
+async def test_runs_without_rows_held_out_have_no_curves_to_choose_and_no_column_for_them() -> None:
+    async with listing(shelf()) as (app, pilot):
+        await pilot.press("space", "down", "v")
+        await settled(app, pilot)
+        assert "curves" not in footer_keys(app)
+        assert beside(app) == "log"
+        assert not table(app).has_column("validation")
+        assert table(app).has_column("seconds")
+
+
+async def test_the_loss_over_rows_held_out_has_a_column_and_what_has_none_is_said_beside_the_chart() -> None:
+    async with listing(Shelf(summary(1, validation_loss=0.125))) as (app, pilot):
+        assert "0.12500" in lines(app)[0]
+        assert "0.42 s" not in lines(app)[0]
+        assert beside(app) == "0.42 s · log"
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "0.12500" not in lines(app)[0], "fewer columns")
+        await pilot.press("y")
+        await pilot.pause()
+        assert beside(app) == "today 13:30 · 1000 epochs · validation 0.12500 · 0.42 s · linear"
+
+
+async def test_runs_that_cannot_be_read_come_from_a_real_store_too(tmp_path: Path) -> None:
+    store = tmp_path / "runs.sqlite"
+    with Store(store) as opened:
+        for _ in range(3):
+            write(opened, add_run(opened), block(0, [2.0, 1.0]), status="completed")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE runs SET experiment = replace(experiment, '\"sgd\"', '\"muon\"') WHERE id = 2")
+    app = ShelfApp(partial(Store, store))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: len(lines(app)) == 3, "the list")
+        assert [line.split()[0] for line in lines(app)] == ["3", "2", "1"]
+        await pilot.press("down")
+        await until(pilot, lambda: "muon" in words(app), "the reason")
+        await pilot.press("d", "d")
+        await until(pilot, lambda: [line.split()[0] for line in lines(app)] == ["3", "1"], "the deletion")
+
+
+async def test_what_is_chosen_asks_the_store_no_more(tmp_path: Path) -> None:
+    store = tmp_path / "runs.sqlite"
+    with Store(store) as opened:
+        write(opened, add_run(opened), block(0, [2.0, 1.0]), status="stopped")
+    app = ShelfApp(partial(Store, store))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: lines(app), "the list")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chosen is not None, "the choice")
+    store.unlink()
+    assert app.chosen is not None
+    kept = app.chosen.kept
+    assert (len(kept.history()), kept.rates, kept.ended) == (2, ((0, 0.1),), None)
+    assert kept.best is not None
+    assert kept.best.epoch == 1
 
 
 async def test_a_store_that_cannot_be_opened_says_so_in_a_sentence(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def show(run_id: int, as_json: bool, store: Path | None) -> None:
 
     with existing_store(store) as kept:
         run = kept.kept(run_id)
+    # Read when it is first asked for: that it is damaged must be said before anything else is.
+    _ = run.best
     if as_json:
         pages.write_page_json(run)
     else:

@@ -83,17 +83,35 @@ _REASONS = {
 def connect(path: Path) -> sqlite3.Connection:
     """Open the store at ``path``; a folder or a file that is missing is made.
 
-    Raises InputError where that cannot be, or where the file is something else.
+    One that may only be read, with all in its folder, is opened for reading alone.
+    Raises InputError where neither can be, or where the file is something else.
     """
+    if path.is_dir():
+        raise InputError(f"{printable(str(path))}: is a folder; the store is a file, such as runs.sqlite in it.")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
-            connection.row_factory = sqlite3.Row
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+            return _opened(path, path)
+        except sqlite3.OperationalError as error:
+            # A write-ahead log needs a file beside the store, even to read in it.
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or not _is_filled(path):
+                raise
+        log = path.with_name(f"{path.name}-wal")
+        if _is_filled(log):
+            hint = f"its last changes are still in {printable(log.name)}: copy both to a folder that can be written."
+            raise InputError(f"{printable(str(path))}: may only be read here, and {hint}")
+        return _opened(f"{path.resolve().as_uri()}?mode=ro&immutable=1", path)
+
+
+def _opened(where: Path | str, path: Path) -> sqlite3.Connection:
+    """A connection to the store at ``path``; ``where``: that path, or a URI that leads there."""
+    connection = sqlite3.connect(where, timeout=PATIENCE, isolation_level=None, uri=isinstance(where, str))
+    try:
+        connection.row_factory = sqlite3.Row
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -132,11 +150,19 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        # The upper bits of the code say where in SQLite it was.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        raise InputError(f"{printable(str(path))}: {_REASONS.get(code, f'{printable(str(error))}.')}") from error
+        reason = _REASONS.get(_code(error), f"{printable(str(error))}.")
+        raise InputError(f"{printable(str(path))}: {reason}") from error
     except OSError as error:
         raise InputError(f"{printable(str(path))}: {error.strerror}.") from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    # The upper bits say where in SQLite it was.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_filled(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

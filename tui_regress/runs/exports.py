@@ -15,10 +15,12 @@ import polars as pl
 from tui_regress.data.dataset import FloatArray
 from tui_regress.engine.events import Started
 from tui_regress.experiment import dumps
+from tui_regress.files import replacing
 from tui_regress.problems import InputError
 from tui_regress.runs import lines
 from tui_regress.runs.kept import KeptRun
 from tui_regress.runs.lines import Record, score_name
+from tui_regress.runs.records import Records
 from tui_regress.text import printable
 
 
@@ -90,30 +92,53 @@ def _records(kept: KeptRun) -> Iterator[Record]:
 def write_tensorboard(kept: KeptRun, folder: Path) -> None:
     """Write the records kept in full as scalars, and the experiment as text, for ``tensorboard --logdir``.
 
-    Of very many records as many as :meth:`Records.thinned` leaves. Raises InputError where TensorBoard is not
-    installed, or the folder cannot be written.
+    Of very many records as many as :meth:`Records.thinned` leaves. A run that is written again replaces itself. Raises
+    InputError where TensorBoard is not installed, or the folder cannot be written.
     """
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from tensorboard.util.tensor_util import make_tensor_proto
     except ImportError:
         hint = "in a clone of tui-regress `pip install -c constraints.txt '.[tensorboard]'` brings it."
         raise InputError(f"TensorBoard is not installed; {hint}") from None
     run, records = kept.summary, kept.records.thinned()
-    sample = records.sample
-    series = {"loss/training": sample.loss, score_name(run.experiment.model): sample.score}
-    if sample.validation_loss is not None:
-        series["loss/validation"] = sample.validation_loss
-    series |= {"learning rate": sample.lr, "gradient norm": sample.grad_norm}
-    series |= {
-        f"parameters/{name}": column for name, column in zip(kept.parameter_names, sample.parameters.T, strict=True)
-    }
     # The clock is not kept: the records are spread evenly over the time that the run took.
     began, pace = run.began.timestamp(), run.seconds / max(1, records.last)
     try:
-        with SummaryWriter(str(folder)) as writer:
-            writer.add_text("experiment", f"```toml\n{dumps(run.experiment)}```", walltime=began)
-            for tag, values in series.items():
-                for epoch, value in zip(records.numbers.tolist(), values.tolist(), strict=True):
-                    writer.add_scalar(tag, value, epoch, walltime=began + epoch * pace)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{printable(str(folder))}: cannot be written: {error.strerror or error}.") from None
+    # torch's SummaryWriter writes in a thread of its own, which prints a traceback when the disk is full.
+    with replacing(folder / f"events.out.tfevents.{began:010.0f}.run-{run.run_id}") as [part], part.open("wb") as file:
+        out = RecordWriter(file)
+
+        def write(epoch: int, **content: object) -> None:
+            out.write(Event(wall_time=began + epoch * pace, step=epoch, **content).SerializeToString())
+
+        def show(epoch: int, tag: str, **content: object) -> None:
+            write(epoch, summary=Summary(value=[Summary.Value(tag=tag, **content)]))
+
+        write(0, file_version="brain.Event:2")
+        toml = make_tensor_proto([f"```toml\n{dumps(run.experiment)}```".encode()])
+        is_text = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+        show(0, "experiment/text_summary", tensor=toml, metadata=is_text)
+        for tag, values in _scalars(kept, records).items():
+            for epoch, value in zip(records.numbers.tolist(), values.tolist(), strict=True):
+                show(epoch, tag, simple_value=value)
+
+
+def _scalars(kept: KeptRun, records: Records) -> dict[str, FloatArray]:
+    """What there is to plot, shape (k,) each, under the names that TensorBoard groups by."""
+    sample = records.sample
+    held = {} if sample.validation_loss is None else {"loss/validation": sample.validation_loss}
+    parameters = zip(kept.parameter_names, sample.parameters.T, strict=True)
+    return {
+        "loss/training": sample.loss,
+        **held,
+        score_name(kept.summary.experiment.model): sample.score,
+        "learning rate": sample.lr,
+        "gradient norm": sample.grad_norm,
+        **{f"parameters/{name}": column for name, column in parameters},
+    }

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tui_regress.engine.events import Best, Ended, FloatArray, Measured, Recovered, Status, StopRule, Verdict
 from tui_regress.engine.history import History
 from tui_regress.experiment import Experiment
+from tui_regress.runs.blocks import KeptRecords
 from tui_regress.runs.records import Records
 
 KeptStatus = Status | Literal["running", "interrupted"]
@@ -61,9 +62,13 @@ class Unreadable:
     """One sentence."""
 
 
+Listed = Summary | Unreadable
+"""A run of the list."""
+
+
 @dataclass(frozen=True, eq=False)
 class KeptRun:
-    """All that the store holds of a run."""
+    """All that the store holds of a run; its records are read from there when they are asked for."""
 
     summary: Summary
     parameter_names: tuple[str, ...]
@@ -90,13 +95,34 @@ class KeptRun:
     record. None where there is none."""
     record: int
     """The record that ``parameters`` are of; −1 where there is none."""
-    records: Records
-    """May be none."""
+    stored: KeptRecords
+    """Its records where they lie. What is asked for below is read when it is first asked for, in the asking thread;
+    that raises InputError where the store cannot be read any more, or the records are damaged."""
+
+    @property
+    def records(self) -> Records:
+        """All of them; may be none."""
+        return self.stored.all
+
+    @property
+    def losses(self) -> tuple[FloatArray, FloatArray | None]:
+        """Losses and validation losses of all k records, each of shape (k,); None where no rows are held out."""
+        return self.stored.losses
+
+    @property
+    def rates(self) -> tuple[tuple[int, float], ...]:
+        """(first record, lr) of each stretch of records with the same learning rate."""
+        return self.stored.rates
+
+    @property
+    def first_parameters(self) -> FloatArray | None:
+        """Shape (p,): the parameters of record 0; None without a record."""
+        return self.stored.first_parameters
 
     @property
     def best(self) -> Best | None:
         """The best finite record: of the lowest validation loss, or of the lowest loss where no rows are held out."""
-        return self.records.best
+        return self.stored.best
 
     @property
     def ended(self) -> Ended | None:

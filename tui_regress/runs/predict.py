@@ -27,6 +27,9 @@ from tui_regress.problems import InputError
 from tui_regress.runs.kept import KeptRun
 from tui_regress.text import printable
 
+_DIGITS = 12
+"""Significant ones of a prediction in a text: more than any of them deserves, and none of the noise behind them."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -65,7 +68,8 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
     ``model`` is a saved model (.pt, its .toml beside it) or a kept run. ``table`` is any table with the columns that
     the model was fitted to; a model without a table looks for ``x``, or ``x1``, ``x2``, …. As ``out`` a path is CSV,
     TSV or Parquet by its name, and replaced as a whole or not at all; a stream gets CSV. From text to text the
-    delimiter and the decimal mark stay, unless the name asks for another delimiter.
+    delimiter and the decimal mark stay, unless the name asks for another delimiter. A text gets predictions of twelve
+    significant digits, Parquet all of them.
 
     Raises InputError where a file cannot be read or written, ExperimentError where a column is missing.
     """
@@ -74,18 +78,19 @@ def predict(model: Path | KeptRun, table: Path, out: Path | IO[bytes], progress:
         _check_destination(out, [table] if isinstance(model, KeptRun) else [table, model, model.with_suffix(".toml")])
     layout, outcome = lay_out(table), Outcome()
     batches = TableBatches(table, fitted.columns, progress)
-    frames = _frames(fitted, layout, batches, outcome, paced(progress))
+    is_text = not (isinstance(out, Path) and out.suffix.lower() == ".parquet")
+    frames = _frames(fitted, layout, batches, outcome, paced(progress), digits=_DIGITS if is_text else None)
     comma = batches.comma
     delimiter = layout.delimiter if layout.delimiter != "\t" else ";" if comma else ","
     if not isinstance(out, Path):
         _write_text(frames, out, delimiter, comma=comma)
         return outcome
     with replacing(out) as [part], _told(out):
-        if out.suffix.lower() == ".parquet":
-            _write_parquet(frames, part)
-        else:
+        if is_text:
             with part.open("wb") as file:
                 _write_text(frames, file, "\t" if out.suffix.lower() == ".tsv" else delimiter, comma=comma)
+        else:
+            _write_parquet(frames, part)
     return outcome
 
 
@@ -140,9 +145,12 @@ def _check_destination(out: Path, inputs: Sequence[Path]) -> None:
 
 
 def _frames(
-    fitted: _Fitted, layout: Layout, batches: TableBatches, outcome: Outcome, tell: Progress
+    fitted: _Fitted, layout: Layout, batches: TableBatches, outcome: Outcome, tell: Progress, *, digits: int | None
 ) -> Iterator[pl.DataFrame]:
-    """The table with the new columns, in batches, and before them all an empty one that shows the columns."""
+    """The table with the new columns, in batches, and before them all an empty one that shows the columns.
+
+    Numbers in the new ones have at most so many significant ``digits``.
+    """
     taken = set(batches.schema)
     head = pl.DataFrame(schema=batches.schema)
     width = sum(column.width for column in fitted.columns)
@@ -152,7 +160,12 @@ def _frames(
             _account(outcome, fitted.columns, layout, frame, X, usable)
         outcome.rows += frame.height
         tell(f"Predicting {layout.source.label}", min(1.0, outcome.rows / max(layout.rows, 1)))
-        yield frame.with_columns(column.alias(_free(column.name, taken)) for column in fitted.says(X, usable))
+        said = [_rounded(column, digits) for column in fitted.says(X, usable)]
+        yield frame.with_columns(column.alias(_free(column.name, taken)) for column in said)
+
+
+def _rounded(column: pl.Series, digits: int | None) -> pl.Series:
+    return column if digits is None or column.dtype != pl.Float64 else column.round_sig_figs(digits)
 
 
 def _account(

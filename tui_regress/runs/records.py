@@ -147,6 +147,26 @@ class Records:
             full=self.full[:s],
         )
 
+    def since(self, first: int) -> "Records":
+        """The records from ``first`` on, in full those that are so here."""
+        k, s = first - self.first, int(np.searchsorted(self.numbers, first))
+        later = tuple(rate for rate in self.rates if rate[0] > first)
+        return replace(
+            self,
+            first=first,
+            loss=self.loss[k:],
+            validation_loss=None if self.validation_loss is None else self.validation_loss[k:],
+            rates=((first, float(self._lr_of(np.array([first]))[0])), *later),
+            numbers=self.numbers[s:],
+            full=self.full[s:],
+        )
+
+    def repeats(self, other: "Records") -> bool:
+        """Whether losses and learning rates of the records that both have, one at least, are the same to the bit."""
+        first, last = max(self.first, other.first), min(self.last, other.last)
+        mine, its = (part.since(first).until(last) for part in (self, other))
+        return np.array_equal(mine.loss, its.loss, equal_nan=True) and np.array_equal(mine.lr, its.lr)
+
     def history(self) -> History:
         """The history of a run with these records, for the screen."""
         return History.restored(self.loss, self.validation_loss, self.rates, self.stride, self.numbers, self.sample)
@@ -167,7 +187,7 @@ def joined(parts: Sequence[Records]) -> Records:
         parts[0].first,
         np.concatenate([part.loss for part in parts]),
         np.concatenate(held) if held else None,
-        tuple(_changes(rate for part in parts for rate in part.rates)),
+        tuple(changes(rate for part in parts for rate in part.rates)),
         max(part.stride for part in parts),
         np.concatenate([part.numbers for part in parts]),
         np.concatenate([part.full for part in parts]),
@@ -179,6 +199,15 @@ def none(parameters: int, *, held_out: bool) -> Records:
     empty = np.empty(0)
     numbers = np.empty(0, dtype=np.int64)
     return Records(0, empty, empty if held_out else None, (), 1, numbers, np.empty((0, 2 * parameters + 1)))
+
+
+def changes(rates: Iterable[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+    """``rates``, (first record, lr) in order, without those that only repeat the last one."""
+    before: float | None = None
+    for first, lr in rates:
+        if lr != before:
+            yield first, lr
+        before = lr
 
 
 def packed(values: NDArray[np.float64] | NDArray[np.int64]) -> bytes:
@@ -209,12 +238,3 @@ def _stride(first: int, last: int, parameters: int, stride: int, halvings: int =
     while last // stride - (first - 1) // stride > max(1, room(parameters) >> halvings):
         stride *= 2
     return stride
-
-
-def _changes(rates: Iterable[tuple[int, float]]) -> Iterator[tuple[int, float]]:
-    """``rates`` without those that only repeat the last one."""
-    before: float | None = None
-    for first, lr in rates:
-        if lr != before:
-            yield first, lr
-        before = lr

@@ -42,7 +42,7 @@ class Comparison:
 
 def scripted(kept: KeptRun) -> Scripted:
     """A control that sets the learning rates of ``kept``; it can also pause and stop the replay."""
-    return Scripted(kept.records.rates)
+    return Scripted(kept.rates)
 
 
 def replay(kept: KeptRun, control: Scripted | None = None, progress: Progress = silent) -> Iterator[Event | Comparison]:

@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -16,10 +16,9 @@ from tui_regress.engine.events import FloatArray, Measured, Recovered, Started, 
 from tui_regress.engine.metrics import LinearMetrics, LogisticMetrics, Metrics
 from tui_regress.experiment import Experiment, loads
 from tui_regress.problems import InputError
-from tui_regress.runs import records
+from tui_regress.runs.blocks import Ask, KeptRecords
 from tui_regress.runs.environment import is_alive
 from tui_regress.runs.kept import KeptRun, KeptStatus, Summary, Unreadable
-from tui_regress.runs.records import Records, joined, packed, unpacked
 
 Columns = dict[str, Any]
 """Name and value of columns that are to be written."""
@@ -77,6 +76,15 @@ def of_state(state: State) -> Columns:
         "record": state.record,
         "fingerprint": state.fingerprint,
     }
+
+
+def of_state_behind(state: State, row: sqlite3.Row) -> Columns:
+    """The columns of a run that goes on and has not come again to the last records it has: they are still its last."""
+    then = to_state(row)
+    later = (event for event in then.recoveries if event.epoch >= state.epoch and event not in state.recoveries)
+    recoveries = (*state.recoveries, *later)
+    last = replace(state, epoch=then.epoch, loss=then.loss, validation_loss=then.validation_loss, recoveries=recoveries)
+    return of_state(last)
 
 
 def to_state(row: sqlite3.Row) -> State:
@@ -175,14 +183,13 @@ def to_summary(row: sqlite3.Row, *, has_checkpoint: bool) -> Summary:
     )
 
 
-def to_kept(row: sqlite3.Row, blocks: list[sqlite3.Row], summary: Summary) -> KeptRun:
-    """All of a run. Raises ValueError where its records are damaged."""
+def to_kept(row: sqlite3.Row, summary: Summary, ask: Ask, whose: str) -> KeptRun:
+    """All of a run; of its records only those are read that say what an unfinished one gives. See KeptRecords."""
     names, state = tuple(json.loads(row["parameter_names"])), to_state(row)
-    parts = [to_records(block) for block in blocks]
-    kept = joined(parts) if parts else records.none(len(names), held_out=row["validation_rows"] > 0)
+    stored = KeptRecords(ask, whose, len(names), held_out=row["validation_rows"] > 0)
     record, parameters = state.record, state.parameters
-    if parameters is None and kept.last_finite is not None:
-        record, parameters = kept.last_finite
+    if parameters is None and stored.last_finite is not None:
+        record, parameters = stored.last_finite
     labels = json.loads(row["labels"])
     return KeptRun(
         summary=summary,
@@ -201,42 +208,13 @@ def to_kept(row: sqlite3.Row, blocks: list[sqlite3.Row], summary: Summary) -> Ke
         measured=state.measured,
         parameters=parameters,
         record=record,
-        records=kept,
+        stored=stored,
     )
 
 
-def of_records(stretch: Records) -> Columns:
-    """The columns of a block."""
-    held = stretch.validation_loss
-    return {
-        "first": stretch.first,
-        "count": len(stretch),
-        "stride": stretch.stride,
-        "rates": json.dumps(stretch.rates),
-        "numbers": packed(stretch.numbers),
-        "loss": packed(stretch.loss),
-        "validation_loss": None if held is None else packed(held),
-        "in_full": packed(stretch.full),
-    }
-
-
-def to_records(block: sqlite3.Row) -> Records:
-    """The records of a block. Raises ValueError where it is damaged."""
-    numbers, held = unpacked(block["numbers"]).view(np.int64), block["validation_loss"]
-    return Records(
-        first=block["first"],
-        loss=unpacked(block["loss"]).reshape(block["count"]),
-        validation_loss=None if held is None else unpacked(held).reshape(block["count"]),
-        rates=tuple((first, lr) for first, lr in json.loads(block["rates"])),
-        stride=block["stride"],
-        numbers=numbers,
-        full=unpacked(block["in_full"]).reshape(-1, len(numbers)).T,
-    )
-
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _experiment(text: str) -> Experiment:
-    # A list of runs is read again and again.
+    # A list of runs is read again and again; this is most of the work.
     return loads(text, "its experiment")
 
 

@@ -5,30 +5,26 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
-
-import platformdirs
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.events import Recovered, Started
 from tui_regress.experiment import Experiment, dumps
 from tui_regress.problems import InputError
 from tui_regress.runs import rows
+from tui_regress.runs.blocks import cut_records, last_record, write_records
 from tui_regress.runs.database import connect, explained, insert, transaction, update
 from tui_regress.runs.environment import is_elsewhere
 from tui_regress.runs.kept import KeptRun, Summary, Unreadable
+from tui_regress.runs.places import default_path
 from tui_regress.runs.records import Records
 from tui_regress.runs.rows import State
 from tui_regress.text import printable
 
 __all__ = ["KeptRun", "State", "StillRunningError", "Store", "Summary", "Unreadable", "default_path"]
-
-
-def default_path() -> Path:
-    """Where runs are kept unless a person says otherwise: in the user's data folder."""
-    return platformdirs.user_data_path("tui-regress", appauthor=False) / "runs.sqlite"
 
 
 class StillRunningError(InputError):
@@ -85,16 +81,26 @@ class Store:
             return self._summary(self._row(run_id))
 
     def kept(self, run_id: int) -> KeptRun:
-        """All of one run. Raises InputError also where there is none, it is unreadable, or its records are damaged."""
-        query = "SELECT * FROM blocks WHERE run = ? ORDER BY first"
-        with explained(self.path), transaction(self._connection, reading=True):
+        """All of one run; its records are read when they are asked for, also once this store is closed.
+
+        Raises InputError also where there is none, or this version cannot read it.
+        """
+        with explained(self.path):
             row = self._row(run_id)
-            blocks = self._connection.execute(query, [run_id]).fetchall()
-        summary = self._summary(row)
-        try:
-            return rows.to_kept(row, blocks, summary)
-        except ValueError as error:
-            raise InputError(f"{printable(str(self.path))}: the records of run {run_id} are damaged.") from error
+            summary = self._summary(row)
+        whose = f"{printable(str(self.path))}: the records of run {run_id}"
+        return rows.to_kept(row, summary, partial(_blocks, self.path, run_id), whose)
+
+    def blocks(self, run_id: int, columns: str, first: int | None = None) -> list[sqlite3.Row]:
+        """These columns of the blocks of a run, in order; ``first``: of the block that begins with that record alone.
+
+        Raises InputError also where there is no such run.
+        """
+        which, values = ("", [run_id]) if first is None else (" AND first = ?", [run_id, first])
+        query = f"SELECT {columns} FROM blocks WHERE run = ?{which} ORDER BY first"  # noqa: S608 - columns of the tables
+        with explained(self.path), transaction(self._connection, reading=True):
+            self._row(run_id)
+            return self._connection.execute(query, values).fetchall()
 
     def delete(self, run_ids: Sequence[int]) -> int:
         """Delete runs with all that belongs to them; returns how many.
@@ -166,32 +172,26 @@ class Store:
             return int(self._connection.execute(query, [run_id]).fetchone()[0])
 
     def write(self, run_id: int, state: State, stretches: Sequence[Records]) -> None:
-        """Write the state of a run, and records that follow on those it has or take the place of its last ones."""
+        """Write the state of a run, and records that follow on those it has or take the place of some.
+
+        A run that goes on from a checkpoint comes again to records that it has. As long as they are the same, the later
+        ones stay, and are its last: a kill at any moment loses none of them. They give way to others, and to its end.
+        """
         with explained(self.path):
             # A file that is gone takes everything that is written to it along, without a word.
             if self._found() != self._place:
                 raise InputError(f"{printable(str(self.path))}: the store has been moved or deleted.")
             with transaction(self._connection):
-                if not update(self._connection, run_id, rows.of_state(state)):
+                row = self._connection.execute("SELECT * FROM runs WHERE id = ?", [run_id]).fetchone()
+                if row is None:
                     raise InputError(f"run {run_id} has been deleted from the store.")
                 for stretch in stretches:
-                    self._replace(run_id, stretch)
-
-    def _replace(self, run_id: int, stretch: Records) -> None:
-        """Write a stretch; all records from its first one on give way. Raises InputError where there is a gap."""
-        connection, follows = self._connection, 0
-        connection.execute("DELETE FROM blocks WHERE run = ? AND first >= ?", [run_id, stretch.first])
-        query = "SELECT * FROM blocks WHERE run = ? ORDER BY first DESC LIMIT 1"
-        if (block := connection.execute(query, [run_id]).fetchone()) is not None:
-            follows = block["first"] + block["count"]
-            if follows > stretch.first:
-                connection.execute("DELETE FROM blocks WHERE run = ? AND first = ?", [run_id, block["first"]])
-                before = rows.to_records(block).until(stretch.first - 1)
-                insert(connection, "blocks", {"run": run_id, **rows.of_records(before)})
-                follows = stretch.first
-        if follows != stretch.first:
-            raise InputError(f"run {run_id}: record {follows} must come next, not {stretch.first}.")
-        insert(connection, "blocks", {"run": run_id, **rows.of_records(stretch)})
+                    write_records(self._connection, run_id, stretch)
+                if state.status not in ("running", "interrupted"):
+                    cut_records(self._connection, run_id, state.epoch)
+                behind = last_record(self._connection, run_id) > state.epoch
+                columns = rows.of_state_behind(state, row) if behind else rows.of_state(state)
+                update(self._connection, run_id, columns)
 
     def _row(self, run_id: int) -> sqlite3.Row:
         row: sqlite3.Row | None = self._connection.execute("SELECT * FROM runs WHERE id = ?", [run_id]).fetchone()
@@ -224,3 +224,12 @@ class Store:
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
+
+
+def _blocks(path: Path, run_id: int, columns: str, first: int | None) -> list[sqlite3.Row]:
+    """See :meth:`Store.blocks`: over a connection of its own, in whatever thread."""
+    # To open a store that is gone would begin a new one.
+    if not path.exists():
+        raise InputError(f"{printable(str(path))}: the store has been moved or deleted.")
+    with Store(path) as store:
+        return store.blocks(run_id, columns, first)

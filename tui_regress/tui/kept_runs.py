@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from tui_regress.engine.events import Status
 from tui_regress.experiment import Experiment, encode
 from tui_regress.runs.environment import is_elsewhere
+from tui_regress.runs.kept import Unreadable
 from tui_regress.text import plain, printable, short
 from tui_regress.tui.numbers import count, number
 from tui_regress.tui.settings import to_text
 
 if TYPE_CHECKING:
-    from tui_regress.runs.kept import Summary
+    from tui_regress.runs.kept import Listed, Summary
 
 STATUSES = (*get_args(Status), "running", "interrupted")
 """Every word for what became of a kept run."""
@@ -84,6 +85,11 @@ def reason(run: "Summary") -> str:
     if run.status == "running":
         return "It is training now."
     return printable(run.reason, 600)
+
+
+def became(run: "Listed") -> str:
+    """What became of it, in a few words: ``413/1000 epochs, stopped``."""
+    return "which cannot be read" if isinstance(run, Unreadable) else f"{epochs(run)} epochs, {run.status}"
 
 
 def asked_for(text: str) -> tuple[str, str]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,6 +7,7 @@ from rich.text import Text
 
 from tests.tui.charts.reading import PALETTE, cells, dots, has_size, rows
 from tui_regress.tui.charts.compare import Series, compare_chart
+from tui_regress.tui.charts.frame import DASHED
 
 FloatArray = NDArray[np.float64]
 
@@ -111,3 +114,35 @@ def test_numbers_that_would_end_the_program_elsewhere_are_drawn_or_left_out(bad:
     losses[::7] = bad
 
     assert has_size(compared(losses, SLOWER, np.full(3, bad), log=log), 80, 14)
+
+
+def test_losses_over_rows_held_out_are_a_dashed_line_in_the_colour_of_the_run() -> None:
+    plain = [Series("A", "2", SLOWER, INKS[0]), Series("B", "1", FALLING, INKS[1])]
+    both = [replace(plain[0], held_out=SLOWER * 100), plain[1]]
+    alone, beside = (compare_chart(series, 80, 14, PALETTE, log=True) for series in (plain, both))
+
+    assert rows(beside)[0].split() == ["A", "2", "B", "1", *DASHED.split(), "validation"]
+    assert "validation" not in rows(alone)[0]
+    columns = {x for x, _ in dots(beside, INKS[0])}
+    above = {x for x, y in dots(beside, INKS[0]) if y < min(y for x, y in dots(beside, INKS[1]))}
+    assert above, "the loss over the rows held out is higher than every other"
+    gaps = columns - above
+    assert gaps, "its line is broken"
+    assert len(letters(beside, 0)) == 2 * len(letters(beside, 1))
+
+
+def test_only_the_losses_over_rows_held_out_leave_their_scale_to_themselves() -> None:
+    series = [Series("A", "2", np.empty(0), INKS[0], held_out=FALLING), Series("B", "1", np.empty(0), INKS[1])]
+    chart = compare_chart(series, 80, 14, PALETTE, log=True)
+
+    assert rows(chart)[0].split() == ["A", "2", *DASHED.split(), "validation"]
+    assert letters(chart, 0)
+    assert not dots(chart, INKS[1])
+
+
+def test_a_loss_over_rows_held_out_that_alone_is_shown_ends_in_a_cross() -> None:
+    held_out = np.r_[FALLING[:500], np.full(500, np.inf)]
+    chart = compare_chart([Series("A", "2", np.empty(0), INKS[0], held_out=held_out)], 80, 14, PALETTE, log=True)
+
+    assert "A not finite from epoch 500" in chart.plain
+    assert "✕" in cells(chart, INKS[0]).values()

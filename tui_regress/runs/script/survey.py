@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from tui_regress.data.cells import MISSING, NEEDS_COMMA, TRUTH, read_cells
+from tui_regress.data.cells import MISSING, NEEDS_COMMA, NEEDS_POINT, TRUTH, read_cells
 from tui_regress.data.dataset import Dataset
-from tui_regress.data.reading import Layout, lay_out, scan_parquet, scan_text
+from tui_regress.data.reading import Layout, explained, lay_out, scan_parquet, scan_text
 from tui_regress.experiment import Column, Table
 
 
@@ -28,15 +28,15 @@ class Cells:
     missing: tuple[str, ...]
     """What they hold, spaces aside, where there is no value."""
     spaces: bool
-    """Whether some begin or end with one."""
+    """Whether some that are no plain numbers begin or end with one."""
     capitals: bool
-    """Whether some are not in lower case."""
+    """Whether some texts are not in lower case."""
     comma: bool
-    """Whether some have a decimal comma, or points between thousands."""
+    """Whether the decimal mark is a comma, and points stand between thousands."""
     points: bool
     """Whether some have a point."""
     truth: bool
-    """Whether all are true or false."""
+    """Whether they are true or false, in whatever case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,61 +66,88 @@ def _survey(
     layout: Layout, target: str, columns: tuple[Column, ...], labels: tuple[str, str] | None, _modified: int
 ) -> Survey:
     indices = [*(layout.find(column.name, "data.features") for column in columns), layout.find(target, "data.target")]
-    found = _look(layout, indices, [*columns, Column(target)])
+    *features, last = _look(layout, indices, [*columns, Column(target, labels or ())])
     if labels is None:
-        return Survey(layout, tuple(found[:-1]), found[-1], TRUTH[1] if found[-1].truth else None)
-    return Survey(layout, tuple(found[:-1]), found[-1], _one(layout, indices[-1], labels[1]))
+        one: str | float | None = TRUTH[1] if last.cells.truth else None
+    else:
+        one = _one(last.odd, labels[1], comma=layout.comma)
+    return Survey(layout, tuple(look.cells for look in features), last.cells, one)
 
 
-def _look(layout: Layout, indices: Sequence[int], columns: Sequence[Column]) -> list[Cells]:
-    cells = _as_texts(layout, indices)
-    signs = []
-    for number in range(len(indices)):
-        text = pl.col(str(number)).fill_null("")
-        bare = text.str.strip_chars()
-        signs += [
-            bare.filter(bare.is_in(MISSING)).unique().sort().implode().alias(f"{number} missing"),
-            (text != bare).any().alias(f"{number} spaces"),
-            (bare != bare.str.to_lowercase()).any().alias(f"{number} capitals"),
-            bare.str.contains(NEEDS_COMMA).any().alias(f"{number} comma"),
-            bare.str.contains(".", literal=True).any().alias(f"{number} points"),
-            bare.str.to_lowercase().is_in((*TRUTH, *MISSING)).all().alias(f"{number} truth"),
+@dataclass(frozen=True, slots=True)
+class _Look:
+    cells: Cells
+    odd: pl.Series
+    """The different cells, as texts, that are no plain numbers; where the column has values, all of them."""
+
+
+def _look(layout: Layout, indices: Sequence[int], columns: Sequence[Column]) -> list[_Look]:
+    """Look at all cells of some columns, in one pass over the file and in bounded memory."""
+    with explained(layout.source.path):
+        is_parquet = layout.source.is_parquet
+        scan = scan_parquet(layout) if is_parquet else scan_text(layout, infer_schema=False, missing=())
+        dtypes = [scan.collect_schema().dtypes()[index] for index in indices]
+        signs = [
+            sign.alias(f"{number} {name}")
+            for number, (index, column, dtype) in enumerate(zip(indices, columns, dtypes, strict=True))
+            for name, sign in _signs(index, column, dtype, comma=layout.comma).items()
         ]
-    signs_of = cells.select(signs).collect().row(0, named=True)
-    return [
-        Cells(
-            layout.raw_names[index],
-            layout.names[index],
-            column,
-            dtype,
-            tuple(signs_of[f"{number} missing"]),
-            signs_of[f"{number} spaces"],
-            signs_of[f"{number} capitals"],
-            layout.comma and signs_of[f"{number} comma"],
-            signs_of[f"{number} points"],
-            signs_of[f"{number} truth"],
-        )
-        for number, (index, column, dtype) in enumerate(zip(indices, columns, _dtypes(layout, indices), strict=True))
-    ]
+        found = scan.select(signs).collect(engine="streaming")
+    looks = list[_Look]()
+    for number, (index, column, dtype) in enumerate(zip(indices, columns, dtypes, strict=True)):
+        odd = found[f"{number} odd"][0]
+        comma, points = (layout.comma and found[f"{number} {name}"][0] for name in ("comma", "points"))
+        looks.append(_Look(_cells(layout, index, column, dtype, odd, comma=comma, points=points), odd))
+    return looks
 
 
-def _as_texts(layout: Layout, indices: Sequence[int]) -> pl.LazyFrame:
-    """The cells of some columns as they are written, called 0, 1, 2, …."""
-    source = layout.source
-    frame = scan_parquet(layout) if source.is_parquet else scan_text(layout, infer_schema=False, missing=())
-    return frame.select(pl.nth(index).cast(pl.String).alias(str(number)) for number, index in enumerate(indices))
+def _signs(index: int, column: Column, dtype: pl.DataType, *, comma: bool) -> dict[str, pl.Expr]:
+    """What to find out about a column, cell by cell; ``comma``: its numbers may have a decimal comma."""
+    cell = pl.nth(index) if dtype.is_numeric() or dtype == pl.Boolean else pl.nth(index).cast(pl.String)
+    odd = cell
+    if not column.values:
+        # Texts of numbers can be millions of different ones: they are not gathered.
+        odd = odd.filter(_is_no_number(odd.str.replace(",", ".", literal=True) if comma else odd))
+        if comma:
+            plain = odd.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+            odd = odd.filter(_is_no_number(plain))
+    signs = {"odd": odd.unique().cast(pl.String).fill_null("").implode()}
+    if comma:
+        # Regular expressions are slow, and most cells can do without.
+        has_point = cell.str.contains(".", literal=True)
+        pointed = cell.filter(has_point)
+        is_comma = cell.str.contains(",", literal=True).any() | pointed.str.contains(NEEDS_COMMA).any()
+        if column.decimal == ",":
+            is_comma |= ~pointed.str.strip_chars().str.contains(NEEDS_POINT).any()
+        signs |= {"comma": is_comma, "points": has_point.any()}
+    return signs
 
 
-def _dtypes(layout: Layout, indices: Sequence[int]) -> list[pl.DataType]:
-    if not layout.source.is_parquet:
-        return [pl.String()] * len(indices)
-    dtypes = scan_parquet(layout).collect_schema().dtypes()
-    return [dtypes[index] for index in indices]
+def _is_no_number(cell: pl.Expr) -> pl.Expr:
+    return ~cell.cast(pl.Float64, strict=False).is_finite().fill_null(False)
 
 
-def _one(layout: Layout, target: int, label: str) -> str | float:
-    """The value of the target that ``label`` stands for."""
-    values = _as_texts(layout, [target]).select(pl.nth(0).unique()).collect().to_series()
-    found: list[str | float] = read_cells(values, comma=layout.comma).values.drop_nulls().unique().to_list()
+def _cells(
+    layout: Layout, index: int, column: Column, dtype: pl.DataType, odd: pl.Series, *, comma: bool, points: bool
+) -> Cells:
+    bare = odd.str.strip_chars()
+    lower = bare.str.to_lowercase()
+    return Cells(
+        raw=layout.raw_names[index],
+        name=layout.names[index],
+        column=column,
+        dtype=dtype,
+        missing=tuple(bare.filter(bare.is_in(MISSING)).unique().sort()),
+        spaces=(odd != bare).any(),
+        capitals=(bare != lower).any(),
+        comma=comma,
+        points=points,
+        truth=column.values == TRUTH if column.values else lower.is_in(TRUTH).any(),
+    )
+
+
+def _one(values: pl.Series, label: str, *, comma: bool) -> str | float:
+    """Which of the ``values`` of the target it is that ``label`` stands for."""
+    found: list[str | float] = read_cells(values, comma=comma).values.drop_nulls().unique().to_list()
     shown = {value if isinstance(value, str) else f"{value:.15g}": value for value in found}
     return shown[label]

@@ -9,11 +9,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Label
 
 from tui_regress.text import printable
-from tui_regress.tui.kept_runs import epochs
+from tui_regress.tui.kept_runs import became
 from tui_regress.tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from tui_regress.runs.kept import Summary
+    from tui_regress.runs.kept import Listed
 
 
 class DeleteScreen(Dialog[bool]):
@@ -21,7 +21,7 @@ class DeleteScreen(Dialog[bool]):
 
     BINDINGS = [Binding("d,delete", "delete", "delete", key_display="d")]
 
-    def __init__(self, run: "Summary") -> None:
+    def __init__(self, run: "Listed") -> None:
         super().__init__()
         self._run = run
 
@@ -30,7 +30,7 @@ class DeleteScreen(Dialog[bool]):
         run = self._run
         with Vertical(classes="dialog") as box:
             box.border_title = f"Delete run {run.run_id}?"
-            what = f"{printable(run.name)}, {epochs(run)} epochs, {run.status}"
+            what = f"{printable(run.name)}, {became(run)}"
             yield Label(f"{what}: its settings, its records and its checkpoint will be gone for good.", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Keep it  esc", id="keep", variant="primary", compact=True)

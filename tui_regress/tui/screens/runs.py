@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,22 +18,20 @@ from textual.timer import Timer
 from textual.widgets import Footer, Input, Label
 
 from tui_regress.problems import describe
+from tui_regress.runs.kept import Summary, Unreadable
 from tui_regress.text import printable
-from tui_regress.tui import kept_runs
-from tui_regress.tui.marks import Marks
+from tui_regress.tui.run_list import PAGE, RunList, facts
 from tui_regress.tui.screens.delete import DeleteScreen
+from tui_regress.tui.store_reader import StoreReader
 from tui_regress.tui.widgets.run_details import RunChart, RunDetails, Shown
 from tui_regress.tui.widgets.run_table import RunTable
 
 if TYPE_CHECKING:
-    from tui_regress.runs.kept import KeptRun, Summary
+    from tui_regress.runs.kept import KeptRun, Listed
     from tui_regress.runs.store import Store
 
-Answer = TypeVar("Answer")
 Action = Literal["open", "rerun", "continue"]
 
-PAGE = 200
-"""Runs that are listed at first, and how many more each time the last one is reached."""
 REFRESH = 3.0
 """Seconds between two looks at the store; longer where a look itself takes long."""
 SETTLE = 0.1
@@ -71,6 +69,7 @@ class RunsScreen(Screen[RunChosen]):
         Binding("y", "toggle_log", "log"),
         Binding("escape", "back", "back", key_display="esc"),
         Binding("q", "back", "back", show=False),
+        Binding("v", "next_curves", "curves"),
     ]
 
     def __init__(
@@ -81,12 +80,10 @@ class RunsScreen(Screen[RunChosen]):
     ) -> None:
         """``store`` opens the store and is called in threads; ``zone`` is where the clock hangs, default here."""
         super().__init__()
-        self._store = store
+        self._store = StoreReader(store)
         self._clock = clock
         self._zone = zone
-        self._runs: list[Summary] | None = None
-        self._limit = PAGE
-        self._marks = Marks()
+        self._list = RunList()
         self._kept: dict[int, tuple[Summary, KeptRun | str]] = {}
         """The runs in view, as they were read last, or what was wrong then."""
         self._next_look: Timer | None = None
@@ -119,19 +116,7 @@ class RunsScreen(Screen[RunChosen]):
         if self._next_look is not None:
             self._next_look.stop()
 
-    # -- reading, in threads
-
-    async def _ask(self, question: "Callable[[Store], Answer]") -> Answer:
-        """What the store answers to ``question``, asked in a thread over a connection of its own."""
-
-        def ask() -> Answer:
-            with self._store() as store:
-                return question(store)
-
-        return await asyncio.to_thread(ask)
-
-    async def _read_one(self, run_id: int) -> "KeptRun":
-        return await self._ask(lambda store: store.kept(run_id))
+    # -- reading
 
     @work(exclusive=True, group="list")
     async def _look(self) -> None:
@@ -140,10 +125,9 @@ class RunsScreen(Screen[RunChosen]):
             return
         if self._next_look is not None:
             self._next_look.stop()
-        name, status = kept_runs.asked_for(self.query_one("#filter", Input).value)
-        limit, began = self._limit, time.monotonic()
+        began = time.monotonic()
         try:
-            runs = await self._ask(lambda store: store.runs(name=name, status=status, limit=limit))
+            runs = await self._store.listed(self.query_one("#filter", Input).value, self._list.limit)
         except Exception as error:  # a store that cannot be read now may be readable again in a moment
             self._say(describe(error), trouble=True)
         else:
@@ -151,14 +135,14 @@ class RunsScreen(Screen[RunChosen]):
         self._next_look = self.set_timer(max(REFRESH, 10 * (time.monotonic() - began)), self._look)
 
     @work(exclusive=True, group="details")
-    async def _read(self, missing: "list[Summary]") -> None:
+    async def _read(self, missing: list[Summary]) -> None:
         """Read the records of runs in view, once the cursor rests."""
         if self._leaving:
             return
         await asyncio.sleep(SETTLE)
         for run in missing:
             try:
-                self._kept[run.run_id] = run, await self._read_one(run.run_id)
+                self._kept[run.run_id] = run, await self._store.seen(run.run_id)
             except Exception as error:
                 self._kept[run.run_id] = run, printable(describe(error), 400)
         self._show_details()
@@ -166,7 +150,7 @@ class RunsScreen(Screen[RunChosen]):
     @work(exclusive=True, group="choice")
     async def _choose(self, action: Action, run_id: int) -> None:
         try:
-            kept, checkpoint = await self._ask(lambda store: (store.kept(run_id), store.checkpoint_path(run_id)))
+            kept, checkpoint = await self._store.whole(run_id)
         except Exception as error:
             self._complain(describe(error))
             return
@@ -179,43 +163,38 @@ class RunsScreen(Screen[RunChosen]):
     @work(exclusive=True, group="choice")
     async def _delete(self, run_id: int) -> None:
         try:
-            await self._ask(lambda store: store.delete([run_id]))
+            await self._store.delete(run_id)
         except Exception as error:
             self._complain(describe(error))
         else:
-            self._marks.drop([run_id])
+            self._list.marks.drop([run_id])
         self._look()
 
     # -- what is shown
 
-    def _take(self, runs: "list[Summary]") -> None:
+    def _take(self, runs: "Sequence[Listed]") -> None:
         looked_for = printable(self.query_one("#filter", Input).value.strip(), 60)
-        self._runs = runs
-        self._marks.renew(runs)
-        if not looked_for and len(runs) < self._limit:
-            self._marks.drop(self._marks.letters.keys() - {run.run_id for run in runs})
+        self._list.take(runs, narrowed=bool(looked_for))
         self._say("" if runs else f"No run matches “{looked_for}”." if looked_for else _EMPTY)
         self._show()
 
     def _show(self) -> None:
-        runs = self._runs or []
-        self.query_one(RunTable).show(runs, self._marks.letters, self._clock())
-        pane = self.query_one("#list")
-        pane.border_subtitle = kept_runs.how_many(len(runs), len(self._marks), all_of_them=len(runs) < self._limit)
+        self.query_one(RunTable).show(self._list.runs, self._list.marks.letters, self._clock())
+        self.query_one("#list").border_subtitle = self._list.held
         self._show_details()
 
     def _show_details(self) -> None:
-        runs = self._marks.compared(self._current)
+        current, details = self._current, self.query_one(RunDetails)
+        runs = self._list.in_view(current)
         there = {run.run_id: self._kept[run.run_id] for run in runs if run.run_id in self._kept}
         self._kept = there
-        self.set_class(not runs, "-empty")
-        self.query_one(RunDetails).show(
-            [
-                Shown(run, there[run.run_id][1] if run.run_id in there else "reading …", self._marks.letter(run))
-                for run in runs
-            ],
-            self._earlier(runs[0]) if len(runs) == 1 else None,
-        )
+        self.set_class(not runs and current is None, "-empty")
+        if not runs and isinstance(current, Unreadable):
+            details.show_unreadable(current)
+        else:
+            kept = (there[run.run_id][1] if run.run_id in there else "reading …" for run in runs)
+            shown = [Shown(run, known, self._list.marks.letter(run)) for run, known in zip(runs, kept, strict=True)]
+            details.show(shown, self._list.earlier(runs[0]) if len(runs) == 1 else None)
         self._name_view(runs)
         # Laying out the keys anew at every move of the cursor would make it slow.
         possible = {key for key, active in self.active_bindings.items() if active.enabled}
@@ -225,18 +204,17 @@ class RunsScreen(Screen[RunChosen]):
         if missing := [run for run in runs if run.run_id not in there or there[run.run_id][0] != run]:
             self._read(missing)
 
-    def _name_view(self, runs: "list[Summary]") -> None:
-        """In the corner of the details: how the loss is drawn, and what a narrow list has no columns for."""
-        facts = ["log" if self.query_one(RunChart).log_axis else "linear"]
-        if len(runs) == 1 and self.has_class("-narrow"):
-            run = runs[0]
-            began = kept_runs.when(run.began, self._clock(), self._zone)
-            facts = [began, f"{kept_runs.epochs(run)} epochs", kept_runs.duration(run.seconds), *facts]
-        self.query_one(RunDetails).border_subtitle = " · ".join(facts)
-
-    def _earlier(self, run: "Summary") -> "Summary | None":
-        """The run before ``run`` of the same name: what has been changed since is what a person wants to see."""
-        return next((one for one in self._runs or [] if one.run_id < run.run_id and one.name == run.name), None)
+    def _name_view(self, runs: list[Summary]) -> None:
+        """In the corner of the details: which losses are drawn and how, and what the list has no columns for."""
+        chart, table, said = self.query_one(RunChart), self.query_one(RunTable), list[str]()
+        if len(runs) == 1:
+            known = facts(runs[0], self._clock(), self._zone)
+            said = [fact for column, fact in known.items() if not table.has_column(column)]
+        if chart.curves is not None:
+            said.append(chart.curves)
+        if runs:
+            said.append("log" if chart.log_axis else "linear")
+        self.query_one(RunDetails).border_subtitle = " · ".join(said)
 
     def _redraw(self) -> None:
         self.query_one(RunTable).redraw()
@@ -248,8 +226,8 @@ class RunsScreen(Screen[RunChosen]):
         notice.set_class(trouble, "problem")
         notice.display = bool(sentence)
         table = self.query_one(RunTable)
-        table.display = bool(self._runs)
-        if self._runs and self.focused is None:
+        table.display = bool(self._list.runs)
+        if self._list.runs and self.focused is None:
             table.focus()
 
     def _complain(self, sentence: str) -> None:
@@ -258,14 +236,13 @@ class RunsScreen(Screen[RunChosen]):
     # -- what a person does
 
     @property
-    def _current(self) -> "Summary | None":
-        current = self.query_one(RunTable).current
-        return next((run for run in self._runs or [] if run.run_id == current), None)
+    def _current(self) -> "Listed | None":
+        return self._list.find(self.query_one(RunTable).current)
 
     @on(RunTable.RowHighlighted)
     def _cursor_moved(self, event: RunTable.RowHighlighted) -> None:
-        if event.cursor_row == self._limit - 1 == len(self._runs or []) - 1:
-            self._limit += PAGE
+        if event.cursor_row == len(self._list.runs) - 1 and not self._list.complete:
+            self._list.limit += PAGE
             self._look()
         self._show_details()
 
@@ -275,7 +252,7 @@ class RunsScreen(Screen[RunChosen]):
 
     @on(Input.Changed)
     def _filter_typed(self) -> None:
-        self._limit = PAGE
+        self._list.limit = PAGE
         self._look()
 
     @on(Input.Submitted)
@@ -289,8 +266,8 @@ class RunsScreen(Screen[RunChosen]):
 
     def action_mark(self) -> None:
         """Compare the run under the cursor, or no longer."""
-        if (run := self._current) is not None:
-            self._marks.toggle(run)
+        if isinstance(run := self._current, Summary):
+            self._list.marks.toggle(run)
             self._show()
 
     @work
@@ -309,7 +286,12 @@ class RunsScreen(Screen[RunChosen]):
         """Logarithmic or linear loss."""
         chart = self.query_one(RunChart)
         chart.log_axis = not chart.log_axis
-        self._name_view(self._marks.compared(self._current))
+        self._name_view(self._list.in_view(self._current))
+
+    def action_next_curves(self) -> None:
+        """Of runs compared, the losses of training, those over the rows held out, or both."""
+        self.query_one(RunChart).next_curves()
+        self._name_view(self._list.in_view(self._current))
 
     def action_back(self) -> None:
         """One layer back: from the filter to the whole list, from there to the main screen."""
@@ -323,18 +305,20 @@ class RunsScreen(Screen[RunChosen]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer shows only what can be done now."""
-        if action in ("choose", "mark", "delete", "toggle_log") and isinstance(self.focused, Input):
+        if action in ("choose", "mark", "delete", "toggle_log", "next_curves") and isinstance(self.focused, Input):
             return False
         run = self._current if self.is_mounted else None
         match action:
             case "choose":
-                return run is not None and (parameters != ("continue",) or run.resumable)
+                return isinstance(run, Summary) and (parameters != ("continue",) or run.resumable)
             case "mark":
-                return run is not None and (run in self._marks or not self._marks.full)
+                return isinstance(run, Summary) and (run in self._list.marks or not self._list.marks.full)
             case "delete":
-                return run is not None and run.status != "running"
+                return isinstance(run, Unreadable) or (run is not None and run.status != "running")
             case "toggle_log":
-                return run is not None
+                return self.is_mounted and bool(self._list.in_view(run))
+            case "next_curves":
+                return self.is_mounted and self.query_one(RunChart).curves is not None
             case "filter":
-                return bool(self._runs) and not isinstance(self.focused, Input)
+                return bool(self._list.runs) and not isinstance(self.focused, Input)
         return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from rich.console import Group
 from rich.table import Table
@@ -24,9 +24,15 @@ from tui_regress.tui.themes import STATUS_INKS, inks, palette
 from tui_regress.tui.widgets.run_table import LETTER_INKS
 
 if TYPE_CHECKING:
-    from tui_regress.runs.kept import KeptRun, Summary
+    from tui_regress.runs.kept import KeptRun, Summary, Unreadable
+
+Curves = Literal["training and validation", "training", "validation"]
+"""Which losses of runs that are compared are drawn."""
+CURVES: tuple[Curves, ...] = get_args(Curves)
 
 _PARAMETERS = 8
+_FEW = 3
+"""Runs of which both losses can be told apart in one chart."""
 _STORY_WIDTH = 52
 """Cells of the words beside the chart of one run."""
 _NAME_WIDTH = 13
@@ -48,14 +54,34 @@ class RunChart(Widget):
     """The loss of one run with all that is known of it, or the losses of several."""
 
     log_axis = reactive(True)
+    chosen_curves: reactive[Curves | None] = reactive(None)
+    """None: as many as can be told apart."""
 
     def __init__(self) -> None:
         super().__init__(id="run-chart")
         self._shown: Sequence[Shown] = ()
+        self._instead = ""
+
+    @property
+    def curves(self) -> Curves | None:
+        """Which losses are drawn; None where there is nothing to choose."""
+        if len(self._shown) < 2 or all(one.run.validation_loss is None for one in self._shown):
+            return None
+        return self.chosen_curves or CURVES[len(self._shown) > _FEW]
+
+    def next_curves(self) -> None:
+        """Draw the next choice of losses."""
+        if (curves := self.curves) is not None:
+            self.chosen_curves = CURVES[(CURVES.index(curves) + 1) % len(CURVES)]
 
     def show(self, shown: Sequence[Shown]) -> None:
         """Draw ``shown``."""
-        self._shown = shown
+        self._shown, self._instead = shown, ""
+        self.refresh()
+
+    def say(self, sentence: str) -> None:
+        """Show ``sentence`` where there is nothing to draw."""
+        self._shown, self._instead = (), sentence
         self.refresh()
 
     def render(self) -> Text:
@@ -63,26 +89,27 @@ class RunChart(Widget):
         width, height = self.content_size
         colours = palette(self.app)
         kept = [one.kept for one in self._shown if not isinstance(one.kept, str)]
-        missing = next((one.kept for one in self._shown if isinstance(one.kept, str)), "")
+        missing = next((one.kept for one in self._shown if isinstance(one.kept, str)), self._instead)
         if missing or not kept:
             return charts.message_chart(missing, width, height, colours)
         if len(kept) == 1:
             return self._one(kept[0], width, height, colours)
         styles = [inks(self.app)[ink] for ink in LETTER_INKS]
-        series = [
-            Series(LETTERS[one.letter], str(one.run.run_id), run.records.loss, styles[one.letter])
-            for one, run in zip(self._shown, kept, strict=True)
-        ]
+        curves, series = self.curves or "training", list[Series]()
+        for one, run in zip(self._shown, kept, strict=True):
+            losses, held_out = run.losses
+            if curves == "validation":
+                losses = losses[:0]
+            name = LETTERS[one.letter], str(one.run.run_id)
+            series.append(Series(*name, losses, styles[one.letter], None if curves == "training" else held_out))
         return compare_chart(series, width, height, colours, log=self.log_axis)
 
     def _one(self, kept: "KeptRun", width: int, height: int, colours: charts.Palette) -> Text:
-        verdict, records = kept.verdict, kept.records
-        if not len(records.loss):
+        verdict, (losses, held_out) = kept.verdict, kept.losses
+        if not len(losses):
             return charts.message_chart("It ended before its first record.", width, height, colours)
         mark = charts.Mark(verdict.epoch, f"{verdict.rule}, epoch {verdict.epoch:,}") if verdict else None
-        return charts.loss_chart(
-            records.loss, 0, width, height, colours, log=self.log_axis, validation=records.validation_loss, mark=mark
-        )
+        return charts.loss_chart(losses, 0, width, height, colours, log=self.log_axis, validation=held_out, mark=mark)
 
 
 class RunDetails(Container):
@@ -92,6 +119,7 @@ class RunDetails(Container):
         super().__init__(id="details-pane", classes="pane")
         self._shown: Sequence[Shown] = ()
         self._before: Summary | None = None
+        self._unreadable: Unreadable | None = None
 
     def compose(self) -> ComposeResult:
         """Chart and text."""
@@ -101,11 +129,19 @@ class RunDetails(Container):
 
     def show(self, shown: Sequence[Shown], before: "Summary | None" = None) -> None:
         """One run, whose settings are told against those of ``before``; or several, to compare."""
-        self._shown, self._before = shown, before
+        self._shown, self._before, self._unreadable = shown, before, None
+        self.redraw()
+
+    def show_unreadable(self, run: "Unreadable") -> None:
+        """Of a run that cannot be read, why."""
+        self._shown, self._before, self._unreadable = (), None, run
         self.redraw()
 
     def redraw(self) -> None:
         """Everything again, for the size and the colours there are."""
+        if self._unreadable is not None:
+            self._redraw_unreadable(self._unreadable)
+            return
         self.query_one(RunChart).show(self._shown)
         several = len(self._shown) > 1
         self.border_title = _title(self._shown)
@@ -122,6 +158,13 @@ class RunDetails(Container):
             room = width if beside else max(20, self.content_size.width - 1)
             reason, table = _story(self._shown[0], self._before, room, inks(self.app)["muted"])
             text.update(Group(reason, *([""] * beside), table))
+
+    def _redraw_unreadable(self, run: "Unreadable") -> None:
+        self.border_title = Text(f"Run {run.run_id} · {printable(run.name)}")
+        self.query_one(RunChart).say("This version cannot read this run.")
+        wide = self.screen.has_class("-wide")
+        self.query_one("#run-words").styles.width = _STORY_WIDTH + 1 if wide else None
+        self.query_one("#run-text", Static).update(Text(printable(run.reason, 600)))
 
     def on_resize(self) -> None:
         """Lay out anew for the size there is."""

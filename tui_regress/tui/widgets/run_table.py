@@ -10,13 +10,14 @@ from textual import events
 from textual.binding import Binding
 from textual.widgets import DataTable
 
+from tui_regress.runs.kept import Unreadable
 from tui_regress.text import printable
 from tui_regress.tui import kept_runs
 from tui_regress.tui.marks import LETTERS
 from tui_regress.tui.themes import STATUS_INKS, inks
 
 if TYPE_CHECKING:
-    from tui_regress.runs.kept import Summary
+    from tui_regress.runs.kept import Listed, Summary
 
 LETTER_INKS = ("accent", "warning", "success", "held-out", "error", "foreground")
 """The colours of the letters that stand for the runs compared, by the names of the theme."""
@@ -41,10 +42,10 @@ _COLUMNS = (
     _Column("status", "status", 13, 1),
     _Column("epochs", "epochs", 12, 7, number=True),
     _Column("loss", "loss", 8, 3, number=True),
-    _Column("validation", "validation", 10, 9, number=True),
+    _Column("validation", "validation", 10, 8, number=True),
     _Column("metric", "metric", 11, 5, number=True),
     _Column("optimizer", "optimizer lr", 13, 4),
-    _Column("seconds", "time", 7, 8, number=True),
+    _Column("seconds", "time", 7, 9, number=True),
 )
 _WIDEST_NAME = 32
 
@@ -64,19 +65,23 @@ class RunTable(DataTable[Text]):
         )
         self._zone = zone
         self._look: tuple[object, ...] = ()
-        self._asked: tuple[Sequence[Summary], Mapping[int, int], datetime] | None = None
-        self._shown: dict[str, tuple[Summary, int | None]] = {}
+        self._asked: tuple[Sequence[Listed], Mapping[int, int], datetime] | None = None
+        self._shown: dict[str, tuple[Listed, int | None]] = {}
 
     @property
     def current(self) -> int | None:
         """The run under the cursor; None in an empty list."""
         return int(str(self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value)) if self.row_count else None
 
-    def show(self, runs: Sequence["Summary"], marks: Mapping[int, int], now: datetime) -> None:
+    def has_column(self, key: str) -> bool:
+        """Whether there is room for the column of that key."""
+        return key in self.columns
+
+    def show(self, runs: Sequence["Listed"], marks: Mapping[int, int], now: datetime) -> None:
         """List ``runs``; ``marks`` gives the letter, by its place in LETTERS, of those that are compared."""
         self._asked = runs, marks, now
         colours = inks(self.app)
-        columns = _fitting(self.scrollable_content_region.width, max((run.run_id for run in runs), default=0))
+        columns = _fitting(self.scrollable_content_region.width, runs)
         current, row = self.current, self.cursor_row
         # Lines are written anew where another width, other colours or another day change them all.
         look = columns, tuple(colours.items()), now.astimezone(self._zone).date()
@@ -107,7 +112,7 @@ class RunTable(DataTable[Text]):
 
     def _bring_up_to_date(
         self,
-        runs: Sequence["Summary"],
+        runs: Sequence["Listed"],
         marks: Mapping[int, int],
         now: datetime,
         columns: Sequence[_Column],
@@ -121,7 +126,11 @@ class RunTable(DataTable[Text]):
         for key, line in wanted.items():
             if before.get(key) == line:
                 continue
-            cells = self._cells(*line, now, colours)
+            run, letter = line
+            if isinstance(run, Unreadable):
+                cells = _unreadable(run, colours["muted"])
+            else:
+                cells = self._cells(run, letter, now, colours)
             if key not in before:
                 self.add_row(*(cells[column.key] for column in columns), key=key)
                 continue
@@ -154,16 +163,28 @@ class RunTable(DataTable[Text]):
         }
 
 
-def _name(name: str) -> Text:
-    return Text(printable(name), no_wrap=True, overflow="ellipsis")
+def _unreadable(run: Unreadable, muted: str) -> dict[str, Text]:
+    """The cells of a run of which nothing else is known."""
+    return dict.fromkeys((column.key for column in _COLUMNS), Text("")) | {
+        "run": Text(str(run.run_id), muted, justify="right"),
+        "experiment": _name(run.name, muted),
+        "status": Text("● UNREADABLE", muted),
+    }
 
 
-def _fitting(width: int, highest: int) -> tuple[_Column, ...]:
-    """The most important columns that fit into ``width`` cells for runs up to the number ``highest``.
+def _name(name: str, style: str = "") -> Text:
+    return Text(printable(name), style, no_wrap=True, overflow="ellipsis")
 
-    The name takes what they leave.
-    """
-    columns = [replace(column, width=len(f"A {highest:3}")) if column.key == "run" else column for column in _COLUMNS]
+
+def _fitting(width: int, runs: Sequence["Listed"]) -> tuple[_Column, ...]:
+    """The most important columns for ``runs`` that fit into ``width`` cells; the name takes what they leave."""
+    highest = max((run.run_id for run in runs), default=0)
+    held_out = any(not isinstance(run, Unreadable) and run.validation_loss is not None for run in runs)
+    columns = [
+        replace(column, width=len(f"A {highest:3}")) if column.key == "run" else column
+        for column in _COLUMNS
+        if held_out or column.key != "validation"
+    ]
     room = width
     kept: set[str] = set()
     for column in sorted(columns, key=lambda column: column.rank):

@@ -1,5 +1,6 @@
 """The command line: what it answers to questions and mistakes, settings, the dashboard, completion."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def test_devices_always_has_a_cpu_and_a_reason_for_what_cannot_be_used(call: Cal
             ["trian", "gentle-line", "--json"],
             "there is no command, built-in experiment or file called 'trian'; did you mean train?",
         ),
+        (["runs.csv"], "runs.csv: there is no such file."),
         (["run"], "there is no command, built-in experiment or file called 'run'; did you mean runs?"),
         (["runs", "shwo", "1"], "No such command 'shwo' (did you mean 'show'?); see `tui-regress runs --help`."),
         (
@@ -234,6 +236,24 @@ def test_options_work_for_the_dashboard_as_for_train(terminal: Call, houses: Pat
     data = experiment.data
     assert isinstance(data, Table)
     assert (data.target, data.features, data.drop, experiment.optimizer.lr) == ("price", ("area",), ("city",), 1e-5)
+
+
+def test_of_a_table_without_a_target_a_person_picks_the_columns(terminal: Call, houses: Path) -> None:
+    assert terminal(houses) == (Exit.DONE, "gentle-line: COMPLETED\n", "")
+    assert Dashboard.last.given == (builtin("gentle-line"), houses, "dark")
+
+
+@pytest.mark.parametrize("options", [["--features", "area"], ["--drop", "city"], ["--set", "optimizer.lr=1"]])
+def test_options_that_a_picking_would_lose_need_a_target(terminal: Call, houses: Path, options: list[str]) -> None:
+    code, _, err = terminal(houses, *options)
+    assert (code, err.count("\n")) == (Exit.WRONG, 1)
+    assert "name the column to predict, with --target" in err
+
+
+def test_without_a_terminal_a_table_without_a_target_says_which_columns_there_are(call: Call, houses: Path) -> None:
+    code, out, err = call(houses)
+    assert (code, out) == (Exit.WRONG, "")
+    assert re.fullmatch(r"tui-regress: name the column to predict, with --target .* has: .*area.*price.*\.\n", err)
 
 
 def test_the_dashboard_keeps_its_runs_where_it_is_told(terminal: Call, store: Path, tmp_path: Path) -> None:

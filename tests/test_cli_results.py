@@ -1,6 +1,7 @@
 """Predictions and exports on the command line."""
 
 import io
+import os
 import re
 from pathlib import Path
 
@@ -188,6 +189,7 @@ def test_a_run_becomes_a_folder_for_tensorboard(call: Call, tmp_path: Path) -> N
         (["1", "--to", "parquet"], "name the file to write with -o"),
         (["1", "--to", "tensorboard"], "name the folder to write with -o"),
         (["1", "--to", "csv", "-o", "nowhere/run.csv"], "there is no folder nowhere"),
+        (["mine.toml", "--to", "csv", "-o", "."], ". is a folder; name a file in it"),
         (["mine.toml", "--to", "csv", "-o", "mine.toml"], "it would overwrite mine.toml; choose another name"),
         (["of-table.toml", "--to", "csv", "-o", "my.csv"], "it would overwrite my.csv; choose another name"),
         (["1", "--to", "csv", *FEW], "1 is a run, and stays as it is; to change something, name its experiment"),
@@ -207,23 +209,31 @@ def test_an_export_that_cannot_be_is_refused_before_the_work(
     assert f"{sentence}; see `tui-regress export --help`." in err
 
 
-def test_a_file_that_cannot_be_written_is_told_in_one_line(call: Call, tmp_path: Path) -> None:
-    call("train", "gentle-line", *FEW)
-    (tmp_path / "folder.csv").mkdir()
-    code, out, err = call("export", "1", "--to", "csv", "-o", tmp_path / "folder.csv")
-    assert (code, out) == (Exit.WRONG, "")
-    assert err == f"tui-regress: {tmp_path / 'folder.csv'}: cannot be written: Is a directory.\n"
+NO_SPACE = "cannot be written: No space left on device.\n"
+on_linux = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 
 
+@on_linux
 @pytest.mark.parametrize("form", ["script", "formula", "csv", "jsonl", "parquet"])
 def test_an_export_to_a_full_disk_is_told_in_one_line(call: Call, form: str) -> None:
     call("train", "gentle-line", *FEW)
     code, out, err = call("export", "1", "--to", form, "-o", "/dev/full")
-    assert (code, out) == (Exit.WRONG, "")
-    assert err == "tui-regress: /dev/full: cannot be written: No space left on device.\n"
+    assert (code, out, err) == (Exit.FAILED, "", f"tui-regress: /dev/full: {NO_SPACE}")
 
 
-@pytest.mark.parametrize("arguments", [["export", "1", "--to", "csv"], ["predict", "1", "new.csv"]])
+@on_linux
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "1", "--to", "csv"],
+        ["export", "gentle-line", "--to", "jsonl"],
+        ["predict", "1", "new.csv"],
+        ["train", "gentle-line", "--no-store"],
+        ["runs"],
+        ["list"],
+        ["--help"],
+    ],
+)
 def test_a_full_disk_behind_standard_output_is_told_in_one_line(
     call: Call, arguments: list[str], table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,10 +242,33 @@ def test_a_full_disk_behind_standard_output_is_told_in_one_line(
     with Path("/dev/full").open("w") as full:
         process = start(*arguments, stdout=full)
         _, err = process.communicate()
-    assert (process.returncode, err) == (
-        Exit.WRONG,
-        "tui-regress: standard output: cannot be written: No space left on device.\n",
-    )
+    assert (process.returncode, err) == (Exit.FAILED, f"tui-regress: standard output: {NO_SPACE}")
+
+
+@on_linux
+def test_a_disk_that_fills_up_under_an_export_leaves_nothing_behind(call: Call, tmp_path: Path) -> None:
+    call("train", "gentle-line", *FEW)
+    path = tmp_path / "run.csv"
+    _full_disk_at(path)
+    code, out, err = call("export", "1", "--to", "csv", "-o", path)
+    assert (code, out, err) == (Exit.FAILED, "", f"tui-regress: {path}: {NO_SPACE}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@on_linux
+def test_a_model_that_cannot_be_saved_is_told_after_the_run_that_is_kept(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "line.pt"
+    _full_disk_at(path)
+    code, out, err = call("train", "gentle-line", *FEW, "--save", path)
+    assert (code, err) == (Exit.FAILED, f"{KEPT}tui-regress: {path}: {NO_SPACE}")
+    assert "COMPLETED" in out
+    assert call("runs", "resume", "1", "--save", path).code == Exit.WRONG
+    assert list(tmp_path.iterdir()) == []
+
+
+def _full_disk_at(path: Path) -> None:
+    """Whatever is written on the way to ``path`` meets a full disk."""
+    path.with_name(f".{path.name}.{os.getpid()}.part").symlink_to("/dev/full")
 
 
 def test_without_its_data_a_run_gives_a_formula_with_every_digit(call: Call, houses: Path, store: Path) -> None:

@@ -229,6 +229,12 @@ def test_text_of_a_per_sample_run_shows_the_gradient_of_each_sample(call: Call) 
     assert [float(word) for word in table[5::2]] == pytest.approx([2 * x * (w - 2) * x for x in (1, 2, 3)], rel=1e-4)
 
 
+def test_points_to_predict_at_are_shown_as_they_were_typed(call: Call) -> None:
+    at = ["--set", "predict.at=[[1234567], [0.30000000000000004]]"]
+    out = call("train", "gentle-line", "--set", "training.epochs=1", *at).out
+    assert [line.split()[0] for line in out.splitlines()[-2:]] == ["1234567", "0.3"]
+
+
 def test_text_of_a_logistic_run_speaks_of_probability_and_says_that_nothing_is_best(call: Call) -> None:
     out = call("train", "pass-or-fail", "--set", "training.epochs=2").out
     assert "accuracy" in out

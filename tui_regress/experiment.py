@@ -293,8 +293,9 @@ def override(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     for key in sorted(changes, key=_widest_first):
         table, _, setting = key.rpartition(".")
         if table not in _TABLES and (table or setting not in ("name", "title", "about", *_TABLES)):
-            hint = f"is not a setting; its table must be one of {', '.join(_TABLES)}."
-            raise ExperimentError(key or '""', msgspec.UNSET, hint)
+            near = difflib.get_close_matches(table, _TABLES, 1)
+            advice = f"did you mean {near[0]}.{setting}?" if near else f"its table must be one of {', '.join(_TABLES)}."
+            raise ExperimentError(key or '""', msgspec.UNSET, f"is not a setting; {advice}")
         target = tables.setdefault(table, {}) if table else tables
         if not isinstance(target, dict):
             break  # a change has put something else in the table's place, and decode says so

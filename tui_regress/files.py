@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tui_regress.problems import InputError
+from tui_regress.problems import InputError, WriteError
 from tui_regress.text import printable
 
 
@@ -14,7 +14,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
     """Files to write beside ``paths``, all on one disk with them; they take their places once all of them are safe.
 
     Whatever goes wrong before that leaves the old files as they were and the new ones nowhere.
-    Raises InputError where they cannot be written.
+    Raises InputError where there is no place for them, WriteError where writing fails.
     """
     parts = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
     try:
@@ -29,4 +29,6 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
             for part in parts:
                 part.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{printable(str(paths[0]))}: cannot be written: {error.strerror or error}.") from None
+        misplaced = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError)
+        sentence = f"{printable(str(paths[0]))}: cannot be written: {error.strerror or error}."
+        raise (InputError if misplaced else WriteError)(sentence) from None

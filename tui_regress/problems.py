@@ -20,6 +20,10 @@ class InputError(ValueError):
     """Something a person gave is wrong, and the message is meant for that person."""
 
 
+class WriteError(InputError):
+    """A file could not be written where there was a place for it: nobody's mistake, such as a full disk."""
+
+
 class ExperimentError(InputError):
     """An experiment is wrong. ``key`` is the dotted setting, ``hint`` fits beside its field on screen."""
 

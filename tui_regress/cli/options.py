@@ -165,7 +165,7 @@ def keeping_options(command: Command) -> Command:
 
 def store_path(store: Path | None) -> Path:
     """The file that holds the runs: ``store``, or what the environment says, or the one in the user's data folder."""
-    from tui_regress.runs.store import default_path
+    from tui_regress.runs.places import default_path
 
     return store or Path(os.environ.get(_STORE) or default_path())
 

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,6 +35,13 @@ def complain(sentence: str, code: Exit) -> Exit:
     return code
 
 
+def unwritten(where: str, error: OSError) -> str:
+    """Say why nothing can be written there."""
+    # What polars raises has the system's words and number in its text alone.
+    reason = error.strerror or str(error).partition(" (os error ")[0]
+    return f"{printable(where)}: cannot be written: {printable(reason)}."
+
+
 class Group(click.Group):
     """Commands in the order in which a person meets them, not that of the alphabet."""
 
@@ -44,6 +52,16 @@ class Group(click.Group):
 
 class Laboratory(Group):
     """A group whose first word may be an experiment instead of a command: then it opens the dashboard on it."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Carry out a command; whatever it prints, the disk behind standard output may be full."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            # What is wrong with a file is told where it is opened; an error that names none is one of this stream.
+            if error.filename is not None:
+                raise
+            return complain(unwritten("standard output", error), Exit.FAILED)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Name the dashboard's command where no other is named."""
@@ -57,6 +75,10 @@ class Laboratory(Group):
     def _refuse_misspelt_command(self, word: str) -> None:
         near = get_close_matches(word, [*filter(None, self.commands), *experiments.NAMES], 1)
         if near and near[0] in self.commands and not Path(word).exists():
+            from tui_regress.data.opening import looks_like_a_file
+
+            if looks_like_a_file(word):
+                return
             raise click.ClickException(
                 f"there is no command, built-in experiment or file called {word!r}; did you mean {near[0]}?"
             )

@@ -18,10 +18,9 @@ from tui_regress.cli.options import (
     runs_and_files,
     store_option,
 )
-from tui_regress.cli.program import PROGRAM, Exit
+from tui_regress.cli.program import PROGRAM, Exit, complain, unwritten
 from tui_regress.cli.terminal import standard_output
 from tui_regress.cli.training import exit_code, stop_on_sigterm
-from tui_regress.text import printable
 
 if TYPE_CHECKING:
     from tui_regress.experiment import Experiment
@@ -134,23 +133,25 @@ def export(
         raise click.UsageError(f"name the {'folder' if form == 'tensorboard' else 'file'} to write with -o.")
     if not is_run_id(what):
         experiment = opened(what, target, features, drop, settings)
-        _check_destination(output, what, experiment)
+        _check_destination(output, form, what, experiment)
         return _write_experiment(experiment, form, output)
     if target or features or drop or settings:
         hint = f"{what} is a run, and stays as it is; to change something, name its experiment."
         raise click.BadParameter(hint, param_hint="'ID|EXPERIMENT'")
     kept = _kept(int(what), store)
-    _check_destination(output, what, kept.summary.experiment)
+    _check_destination(output, form, what, kept.summary.experiment)
     _write_run(kept, form, output)
     return Exit.DONE
 
 
-def _check_destination(output: Path | None, what: str, experiment: "Experiment") -> None:
+def _check_destination(output: Path | None, form: str, what: str, experiment: "Experiment") -> None:
     """Refuse before the work, not after it, to write where nothing can be, or over what is exported."""
     if output is None:
         return
     if not output.parent.is_dir():
         raise click.BadParameter(f"there is no folder {output.parent}.", param_hint="'--output'")
+    if output.is_dir() and form != "tensorboard":
+        raise click.BadParameter(f"{output} is a folder; name a file in it.", param_hint="'--output'")
     if output.resolve() in (Path(what).resolve(), Path(getattr(experiment.data, "path", what)).resolve()):
         raise click.BadParameter(f"it would overwrite {output}; choose another name.", param_hint="'--output'")
 
@@ -171,7 +172,7 @@ def _write_run(kept: "KeptRun", form: str, output: Path | None) -> None:
             dataset = load_data(kept, stage)
         # On the device that it ran on: what "auto" finds elsewhere may round otherwise.
         experiment = override(kept.summary.experiment, {"device.name": kept.summary.device})
-        text = script(experiment, dataset, kept.records.rates, kept.recoveries, record=kept.record)
+        text = script(experiment, dataset, kept.rates, kept.recoveries, record=kept.record)
         _write_text(text, output)
     elif form == "formula":
         _write_text(f"{_formula(kept)}\n", output)
@@ -261,7 +262,7 @@ def _file(output: Path | None) -> Iterator[IO[bytes]]:
         with _told(str(output)), output.open("wb") as out:
             yield out
     else:
-        with replacing(output) as [part], part.open("wb") as out:
+        with replacing(output) as [part], _told(str(output)), part.open("wb") as out:
             yield out
 
 
@@ -276,12 +277,8 @@ def _standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Raise InputError for an OSError against writing there."""
-    from tui_regress.problems import InputError
-
+    """End the program as failed where nothing can be written there."""
     try:
         yield
     except OSError as error:
-        # What polars raises has the system's words and number in its text alone.
-        reason = error.strerror or printable(str(error).partition(" (os error ")[0])
-        raise InputError(f"{printable(where)}: cannot be written: {reason}.") from None
+        raise click.exceptions.Exit(complain(unwritten(where, error), Exit.FAILED)) from None

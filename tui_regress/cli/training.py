@@ -23,6 +23,8 @@ from tui_regress.cli.terminal import give_the_terminal_back
 if TYPE_CHECKING:
     from tui_regress.headless.run import Run
 
+_FIRST = "gentle-line"
+"""What the dashboard opens on where nothing else is named."""
 _EXIT_OF = {
     "completed": Exit.DONE,
     "converged": Exit.DONE,
@@ -40,7 +42,7 @@ class Dashboard(click.Command):
 
 
 @click.command(DASHBOARD, cls=Dashboard, hidden=True)
-@click.argument("experiment", default="gentle-line", help=EXPERIMENT_HELP, shell_complete=completions)
+@click.argument("experiment", default=_FIRST, help=EXPERIMENT_HELP, shell_complete=completions)
 @experiment_options
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", help="Colours of the dashboard.")
 @keeping_options
@@ -55,18 +57,31 @@ def dashboard(
     no_store: bool,
 ) -> None:
     """Open the dashboard."""
-    first = opened(experiment, target, features, drop, settings)
+    from tui_regress.data.opening import TargetMissingError
+
+    try:
+        first, file = opened(experiment, target, features, drop, settings), _saved_model(experiment, settings)
+    except TargetMissingError:
+        # A person picks the columns on a screen, which begins with none of these options.
+        if features or drop or settings or not _is_terminal(experiment):
+            raise
+        first, file = opened(_FIRST, None, None, None, ()), Path(experiment).expanduser()
     if experiment == "-":
         give_the_terminal_back()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _is_terminal():
         raise click.ClickException(f"the dashboard needs a terminal; without one, use `{PROGRAM} train`.")
     from tui_regress.tui.app import LabApp
 
     kept_in = None if no_store else store_path(store)
-    app = LabApp(first, _saved_model(experiment, settings), theme=theme, store=kept_in)
+    app = LabApp(first, file, theme=theme, store=kept_in)
     app.run()
     if text := app.summary():
         click.echo(text)
+
+
+def _is_terminal(experiment: str = "") -> bool:
+    """Whether there is a person at keys and a screen, as far as the table does not come where the keys would."""
+    return sys.stdout.isatty() and (experiment == "-" or sys.stdin.isatty())
 
 
 def _saved_model(argument: str, settings: Sequence[tuple[str, Any]]) -> Path | None:
@@ -159,9 +174,11 @@ def farewell(run: "Run") -> Exit:
 
 
 def exit_code(run: "Run") -> Exit:
-    """How the program is to end; where the run failed it says why."""
+    """How the program is to end; where the run failed, or its model could not be saved, it says why."""
     if run.ended.status == "failed":
         return complain(run.ended.reason, Exit.FAILED)
+    if run.unsaved:
+        return complain(run.unsaved, Exit.FAILED)
     return _EXIT_OF[run.ended.status]
 
 

@@ -60,8 +60,8 @@ class Run:
         self.unsaved = ""
         """Why the model could not be saved; empty where it was, or was not to be."""
         self._store, self._kept, self._checkpoint = store, kept, checkpoint
-        if kept is not None and checkpoint is not None:
-            self.first = kept.records.parameters[0]
+        if kept is not None and checkpoint is not None and (first := kept.first_parameters) is not None:
+            self.first = first
 
     def __iter__(self) -> Iterator[Event]:
         """The events of the run; an error in the midst of it becomes its last word, with status failed."""

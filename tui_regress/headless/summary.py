@@ -70,7 +70,8 @@ def _print_predictions(out: Console, run: Run) -> None:
     X = np.array(experiment.predict.at, dtype=np.float64)
     subject = printable(dataset.target_name) if isinstance(experiment.model, Linear) else _probability(dataset)
     before, after = (predict(experiment.model, theta, X).tolist() for theta in (run.first, run.ended.parameters))
-    at = [", ".join(f"{value:g}" for value in x) for x in experiment.predict.at]
+    # As a person typed them, a population of 1234567 too, but without the noise of 0.1 + 0.2.
+    at = [", ".join(f"{value:.12g}" for value in x) for x in experiment.predict.at]
     out.print()
     print_table(out, {f"{subject} at": at, "before": before, "after": after})
 

@@ -88,7 +88,12 @@ class Doors(Views):
             self.app.exit()
 
     async def open_model(self, path: Path) -> None:
-        """Open a saved model with its parameters."""
+        """Open a saved model with its parameters; of a table, the columns to pick from."""
+        if path.suffix.lower() != ".pt":
+            from tui_regress.tui.screens.columns import ColumnsScreen
+
+            self.app.push_screen(ColumnsScreen(str(path)), self._opened)
+            return
         try:
             opened = await asyncio.to_thread(open_file, str(path))
         except Exception as error:

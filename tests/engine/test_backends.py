@@ -374,7 +374,7 @@ def test_auto_chooses_what_suits_the_problem_and_says_why(
 ) -> None:
     # There is no such device here: it is enough to hear what would be computed where.
     made: list[str] = []
-    monkeypatch.setattr(Analytic, "__init__", lambda _, experiment, dataset, device: made.append(device))
+    monkeypatch.setattr(Analytic, "__init__", lambda *arguments: made.append(arguments[-1]))
     data = problem(logistic="model.kind" in changes)
     backend, reason = choose(experiment(changes), data, device)
     assert backend.name == expected

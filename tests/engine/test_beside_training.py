@@ -112,7 +112,7 @@ def test_rows_held_out_change_no_number_of_the_training() -> None:
 
 def test_a_stop_takes_effect_within_a_long_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    data = dataset(LINE_X, LINE_Y, held=(rng.normal(size=100_000), rng.normal(size=100_000)))
+    data = dataset(LINE_X, [0, 0, 1, 0, 1], held=(rng.normal(size=100_000), rng.random(100_000) < 0.5))
     monkeypatch.setattr(validation, "CHUNK", 10)
     control = Control()
     breathe, breaths = control.breathe, iter(range(500))
@@ -123,7 +123,8 @@ def test_a_stop_takes_effect_within_a_long_validation(monkeypatch: pytest.Monkey
         breathe(alone=alone)
 
     monkeypatch.setattr(control, "breathe", stop_after_some)
-    seen = list(run(experiment({**CALM, "training.epochs": 100_000}), data, control))
+    job = experiment({**CALM, "training.epochs": 100_000, "model.kind": "logistic"})
+    seen = list(run(job, data, control))
     ended = seen[-1]
     assert isinstance(ended, Ended)
     assert ended.stop == "asked"

@@ -18,12 +18,10 @@ def test_the_quadratic_is_the_loss_everywhere(seed: int, d: int, bias: bool, los
     model = Linear(bias=bias, loss=loss)  # type: ignore[arg-type]
     theta = rng.normal(size=d + bias)
     found, expected = quadratic(model, dataset(X, y)).at(theta), evaluate(model, theta, X, y)
-    size = float(np.abs(expected.gradient).max())
+    most = float(np.abs(expected.gradient).max())
     assert found.loss == pytest.approx(expected.loss, rel=1e-10)
     assert found.score == pytest.approx(expected.score, rel=1e-10)
-    np.testing.assert_allclose(
-        found.gradient, expected.gradient, rtol=1e-8, atol=1e-8 * np.abs(expected.gradient).max()
-    )
+    np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-8, atol=1e-8 * most)
 
 
 def test_moments_do_not_depend_on_the_size_of_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +40,7 @@ def test_moments_do_not_depend_on_the_size_of_the_chunks(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("shift", [0.0, 1e3, 1e6])
 def test_columns_far_from_zero_cost_no_digits_of_the_solution(shift: float) -> None:
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(200, 2)) + [shift, 0.0]
+    X = rng.normal(size=(200, 2)) + np.array([shift, 0.0])
     y = X @ [3.0, -2.0] + 5.0
     found = quadratic(Linear(), dataset(X, y))
     np.testing.assert_allclose(found.solution.parameters[:2], [3.0, -2.0], rtol=1e-9)

@@ -1,13 +1,14 @@
 """The history of a run: every loss exactly, the parameters as densely as memory allows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.engine.events import Block, FloatArray
 from tui_regress.engine.landmarks import landmarks
+from tui_regress.engine.series import Series
 
 _ROOM_FOR_THINNED = 32 * 2**20
 _MOST_SAMPLES = 2**16
@@ -65,21 +66,22 @@ class History:
         history = cls()
         if not len(losses):
             return history
-        history._losses.extend(losses)
+        history.loss_series.extend(losses)
         if validation_losses is not None:
-            history._validation_losses.extend(validation_losses)
+            history.validation_series.extend(validation_losses)
         history.rates = list(rates)
         history.stride = stride
         history._make_room(sample.parameters.shape[1], len(losses) - 1)
-        norms = sample.grad_norm
-        history._thin(sample, norms, np.flatnonzero(numbers % history.stride == 0))
-        history._mark(sample, norms, numbers)
+        history._thin(_rows(sample, np.flatnonzero(numbers % history.stride == 0)))
+        history._mark(sample, numbers)
         return history
 
     def clear(self) -> None:
         """Forget everything: the next block must begin with record 0."""
-        self._losses = _Series()
-        self._validation_losses = _Series()
+        self.loss_series = Series()
+        """The loss of every record, as charts take it."""
+        self.validation_series = Series()
+        """The validation loss of every record; without any where no rows are held out."""
         self._thinned = np.empty((0, 0))
         self._samples = 0
         self.stride = 1
@@ -96,17 +98,17 @@ class History:
 
     def __len__(self) -> int:
         """Number of records."""
-        return len(self._losses)
+        return len(self.loss_series)
 
     @property
     def losses(self) -> FloatArray:
         """Shape (len,): the loss of every record. A read-only view, of what is there now."""
-        return self._losses.view
+        return self.loss_series.view
 
     @property
     def validation_losses(self) -> FloatArray:
         """Shape (len,): the validation loss of every record, or (0,) without rows held out. A view like ``losses``."""
-        return self._validation_losses.view
+        return self.validation_series.view
 
     @property
     def epochs(self) -> NDArray[np.int64]:
@@ -135,15 +137,14 @@ class History:
         """
         if block.first != len(self):
             raise ValueError(f"record {len(self)} must come next, not {block.first}")
-        self._losses.extend(block.loss)
+        self.loss_series.extend(block.loss)
         if block.validation_loss is not None:
-            self._validation_losses.extend(block.validation_loss)
+            self.validation_series.extend(block.validation_loss)
         self._make_room(block.parameters.shape[1], block.last)
-        norms = block.grad_norm
-        self._thin(block, norms, np.arange(-block.first % self.stride, len(block.loss), self.stride))
+        self._thin(_rows(block, slice(-block.first % self.stride, None, self.stride)))
         before = self.rates[-1][1] if self.rates else None
         self.rates += [rate for rate in rates(block) if rate[1] != before or rate[0] != block.first]
-        self._mark(block, norms, np.arange(block.first, block.last + 1))
+        self._mark(block, range(block.first, block.last + 1))
 
     def cut(self, last: int) -> None:
         """Forget the records after ``last``, which come again where a run goes on from an earlier one.
@@ -153,8 +154,8 @@ class History:
         """
         if last >= len(self) - 1:
             return
-        self._losses.cut(last + 1)
-        self._validation_losses.cut(last + 1)
+        self.loss_series.cut(last + 1)
+        self.validation_series.cut(last + 1)
         self.rates = [rate for rate in self.rates if rate[0] <= last]
         self._samples = last // self.stride + 1
         if _is_after(last, self.latest):
@@ -202,24 +203,24 @@ class History:
             self._thinned[: self._samples] = kept
             self.stride *= 2
 
-    def _thin(self, block: Block, norms: FloatArray, chosen: NDArray[np.int64]) -> None:
-        """Take over the rows ``chosen`` of ``block``."""
-        new = self._thinned[self._samples : self._samples + len(chosen)]
-        new[:, 0] = block.score[chosen]
-        new[:, 1] = norms[chosen]
-        new[:, 2:] = block.parameters[chosen]
-        self._samples += len(chosen)
+    def _thin(self, sample: Block) -> None:
+        """Take over all of ``sample``."""
+        new = self._thinned[self._samples : self._samples + len(sample.loss)]
+        new[:, 0] = sample.score
+        new[:, 1] = sample.grad_norm
+        new[:, 2:] = sample.parameters
+        self._samples += len(sample.loss)
 
-    def _mark(self, block: Block, norms: FloatArray, numbers: NDArray[np.int64]) -> None:
+    def _mark(self, block: Block, numbers: Sequence[int] | NDArray[np.int64]) -> None:
         """Note which of the records ``numbers``, the rows of ``block``, are worth keeping in full."""
         found = landmarks(block)
-        self.latest = _record(block, norms, numbers, found.last)
+        self.latest = _record(block, numbers, found.last)
         if found.finite is not None:
-            self.last_finite = _record(block, norms, numbers, found.finite)
+            self.last_finite = _record(block, numbers, found.finite)
         if found.best is not None and (self.best is None or block.loss[found.best] < self.best.loss):
-            self.best = _record(block, norms, numbers, found.best)
+            self.best = _record(block, numbers, found.best)
         if found.best_validation is not None:
-            lowest = _record(block, norms, numbers, found.best_validation)
+            lowest = _record(block, numbers, found.best_validation)
             held = self.validation_losses
             if self.best_validation is None or held[lowest.epoch] < held[self.best_validation.epoch]:
                 self.best_validation = lowest
@@ -231,50 +232,34 @@ def rates(block: Block) -> list[tuple[int, float]]:
     return [(block.first + int(start), float(block.lr[start])) for start in starts]
 
 
-class _Series:
-    """Numbers that come bit by bit, in one array that grows."""
-
-    def __init__(self) -> None:
-        self._values = np.empty(1024)
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def cut(self, count: int) -> None:
-        self._count = min(count, self._count)
-
-    def extend(self, values: FloatArray) -> None:
-        end = self._count + len(values)
-        if end > len(self._values):
-            # By a quarter only: doubled, two series of ten million records would take 270 MB.
-            grown = np.empty(max(end, len(self._values) * 5 // 4))
-            grown[: self._count] = self._values[: self._count]
-            self._values = grown
-        self._values[self._count : end] = values
-        self._count = end
-
-    @property
-    def view(self) -> FloatArray:
-        view = self._values[: self._count]
-        view.setflags(write=False)
-        return view
-
-
 def _is_after(last: int, record: Record | None) -> bool:
     return record is not None and record.epoch > last
 
 
-def _record(block: Block, norms: FloatArray, numbers: NDArray[np.int64], row: int) -> Record:
-    # Copies: a view would keep the whole block in memory.
+def _rows(block: Block, chosen: slice | NDArray[np.int64]) -> Block:
+    """Some of the rows of ``block``, whose numbers are for the caller to know."""
     held = block.validation_loss
+    return replace(
+        block,
+        parameters=block.parameters[chosen],
+        gradient=block.gradient[chosen],
+        loss=block.loss[chosen],
+        score=block.score[chosen],
+        lr=block.lr[chosen],
+        validation_loss=None if held is None else held[chosen],
+    )
+
+
+def _record(block: Block, numbers: Sequence[int] | NDArray[np.int64], row: int) -> Record:
+    # Copies: a view would keep the whole block in memory.
+    one = _rows(block, slice(row, row + 1))
     return Record(
         epoch=int(numbers[row]),
-        parameters=block.parameters[row].copy(),
-        gradient=block.gradient[row].copy(),
-        loss=float(block.loss[row]),
-        score=float(block.score[row]),
-        lr=float(block.lr[row]),
-        grad_norm=float(norms[row]),
-        validation_loss=None if held is None else float(held[row]),
+        parameters=one.parameters[0].copy(),
+        gradient=one.gradient[0].copy(),
+        loss=float(one.loss[0]),
+        score=float(one.score[0]),
+        lr=float(one.lr[0]),
+        grad_norm=float(one.grad_norm[0]),
+        validation_loss=None if one.validation_loss is None else float(one.validation_loss[0]),
     )

@@ -1,12 +1,18 @@
 """Ways to compute the gradient and run epochs."""
 
+import math
 from typing import Any
 
 from tui_regress.data.dataset import Dataset
+from tui_regress.engine.backends import compiled
 from tui_regress.engine.backends.base import Backend
 from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.moments import manageable
 from tui_regress.experiment import Experiment, Linear, Sgd
+from tui_regress.problems import ExperimentError
+
+_SMALL = 2**17
+"""Numbers of X in a step above which torch, on all cores, is quicker than compiled loops on one."""
 
 
 def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backend[Any], str]:
@@ -26,6 +32,15 @@ def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backe
             from tui_regress.engine.backends.statistics import Statistics
 
             return Statistics(experiment, dataset, model, sgd), reason
+        case "statistics", Linear() as model, _:
+            from tui_regress.engine.backends.condensed import Condensed
+
+            return Condensed(experiment, dataset, model), reason
+        case "compiled", _, _:
+            if not compiled.available():
+                hint = "needs the package numba: pip install 'tui-regress[fast]'; or use auto or analytic."
+                raise ExperimentError("training.gradient", "compiled", hint)
+            return compiled.Compiled(experiment, dataset), reason
         case "autograd", _, _:
             from tui_regress.engine.backends.autograd import Autograd
 
@@ -39,7 +54,10 @@ def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backe
 def _best(experiment: Experiment, dataset: Dataset, *, anywhere: bool) -> tuple[str, str]:
     """The gradient that suits the problem, and the reason; ``anywhere``: not only on one accelerator."""
     model, rows = experiment.model, dataset.rows
-    full = batch_size(experiment, rows) == rows
-    if anywhere and isinstance(model, Linear) and full and manageable(dataset, model.bias):
+    batch = batch_size(experiment, rows)
+    if anywhere and isinstance(model, Linear) and batch == rows and manageable(dataset, model.bias):
         return "statistics", "Full-batch least squares needs only XᵀX and Xᵀy: no epoch looks at the rows again."
+    calls = experiment.training.epochs * (math.ceil(rows / batch) + 1)
+    if anywhere and compiled.available() and batch * dataset.features <= _SMALL and calls >= compiled.WORTH_LOADING:
+        return "compiled", "So many small steps are quickest compiled: none has to call torch."
     return "analytic", "The gradient is known in closed form: analytic needs no autograd."

@@ -1,0 +1,157 @@
+"""A series of numbers that grows, and its extremes at a glance however long it is: a min/max pyramid."""
+
+from copy import copy
+from typing import NamedTuple, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_regress.engine.events import FloatArray
+
+_FINEST, _FACTOR, _LEVELS = 64, 4, 12
+"""Values in a stretch of the lowest level; stretches of one level in one of the next; levels: 17 billion values."""
+_AT_FIRST = 2**20, 10 * 2**20
+"""Values there is room for as soon as there are more than 1024, and then as soon as those are full: memory that nothing
+was written to yet costs nothing, and ten million values are moved twice only, while they are few."""
+
+
+class Stretches(NamedTuple):
+    """A series in consecutive stretches of ``size`` values each; a last one that is not full is left out."""
+
+    size: int
+    low: FloatArray
+    """Shape (m,): smallest finite value; NaN where there is none."""
+    high: FloatArray
+    """Shape (m,): largest finite value; NaN where there is none."""
+    broken: NDArray[np.bool_]
+    """Shape (m,): a value is not finite."""
+
+
+class Series:
+    """Numbers that come bit by bit. What it gives is a view, good until it next changes."""
+
+    def __init__(self) -> None:
+        self._values = np.empty(1024)
+        self._count = 0
+        self._levels = [_Level() for _ in range(_LEVELS)]
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Self:
+        """The series of ``values``, shape (n,)."""
+        series = cls()
+        series.extend(values)
+        return series
+
+    def __len__(self) -> int:
+        """Number of values."""
+        return self._count
+
+    @overload
+    def __getitem__(self, which: int) -> np.float64: ...
+    @overload
+    def __getitem__(self, which: slice) -> FloatArray: ...
+    def __getitem__(self, which: int | slice) -> np.float64 | FloatArray:
+        """As of an array."""
+        return self.view[which]
+
+    @property
+    def view(self) -> FloatArray:
+        """Shape (n,): all values, read-only."""
+        view = self._values[: self._count]
+        view.setflags(write=False)
+        return view
+
+    def extend(self, values: FloatArray) -> None:
+        """Add ``values``, shape (k,), at the end."""
+        end = self._count + len(values)
+        if end > len(self._values):
+            grown = np.empty(_room(end, len(self._values)))
+            grown[: self._count] = self._values[: self._count]
+            self._values = grown
+        self._values[self._count : end] = values
+        self._count = end
+        self._levels[0].summarise(self._values[:end])
+        for level, finer in zip(self._levels[1:], self._levels, strict=False):
+            if not level.gather(finer):
+                break
+
+    def cut(self, count: int) -> None:
+        """Forget all values but the first ``count``."""
+        self._count = min(count, self._count)
+        for number, level in enumerate(self._levels):
+            level.count = min(level.count, self._count // _size(number))
+
+    def head(self, count: int) -> "Series":
+        """The first ``count`` values, without a copy; not to be changed."""
+        head = copy(self)
+        head._count = min(count, self._count)
+        return head
+
+    def stretches(self, most: int) -> Stretches | None:
+        """The coarsest stretches of at most ``most`` values each; None where even the finest are longer."""
+        fitting = [number for number in range(_LEVELS) if _size(number) <= most]
+        if not fitting:
+            return None
+        number = fitting[-1]
+        low, high, broken = self._levels[number].cells[:, : self._count // _size(number)]
+        return Stretches(_size(number), low, high, broken > 0)
+
+    def first_break(self, start: int, end: int) -> int:
+        """Number of the first value from ``start`` on, before ``end``, that is not finite; ``end`` where there is none.
+
+        It costs a look at each stretch of 64 values, not at each value.
+        """
+        first, last = start // _FINEST + 1, min(end, self._count) // _FINEST
+        broken = np.flatnonzero(self._levels[0].cells[2, first:last])
+        # At the rims the values themselves are asked.
+        at = [(start, first * _FINEST), *((at, at + _FINEST) for at in (first + broken[:1]) * _FINEST)]
+        for begin, stop in (*at, (max(start, last * _FINEST), end)):
+            found = np.flatnonzero(~np.isfinite(self.view[begin : min(stop, end)]))
+            if len(found):
+                return begin + int(found[0])
+        return end
+
+
+class _Level:
+    """Extremes of full stretches: a row each for smallest, largest, and whether a value is not finite."""
+
+    def __init__(self) -> None:
+        self.cells = np.empty((3, 0))
+        self.count = 0
+
+    def summarise(self, values: FloatArray) -> None:
+        """Take up the stretches of ``values``, all of the series, that are full and not here yet."""
+        parts = values[self.count * _FINEST : len(values) // _FINEST * _FINEST].reshape(-1, _FINEST)
+        new = self._added(len(parts))
+        new[0], new[1], new[2] = parts.min(axis=1), parts.max(axis=1), 0
+        # A NaN is both the least and the most, an infinity one of them.
+        broken = np.flatnonzero(~(np.isfinite(new[0]) & np.isfinite(new[1])))
+        if len(broken):
+            finite = np.where(np.isfinite(parts[broken]), parts[broken], np.nan)
+            new[:, broken] = np.fmin.reduce(finite, axis=1), np.fmax.reduce(finite, axis=1), np.ones(len(broken))
+
+    def gather(self, finer: "_Level") -> int:
+        """Take up the stretches of the next ``finer`` level that make full ones here; how many they are."""
+        parts = finer.cells[:, self.count * _FACTOR : finer.count // _FACTOR * _FACTOR].reshape(3, -1, _FACTOR)
+        new = self._added(parts.shape[1])
+        new[0], new[1], new[2] = np.fmin.reduce(parts[0], 1), np.fmax.reduce(parts[1], 1), parts[2].max(axis=1)
+        return parts.shape[1]
+
+    def _added(self, more: int) -> FloatArray:
+        """Cells for ``more`` stretches at the end."""
+        first, self.count = self.count, self.count + more
+        if self.count > self.cells.shape[1]:
+            grown = np.empty((3, 2 * self.count))
+            grown[:, :first] = self.cells[:, :first]
+            self.cells = grown
+        return self.cells[:, first : self.count]
+
+
+def _size(number: int) -> int:
+    """Values in a stretch of that level."""
+    return _FINEST * int(pow(_FACTOR, number))
+
+
+def _room(needed: int, present: int) -> int:
+    """For how many values there is to be room where ``needed`` no longer fit into the ``present`` one."""
+    return next((room for room in _AT_FIRST if needed <= room), max(needed, present * 5 // 4))

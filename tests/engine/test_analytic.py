@@ -97,8 +97,8 @@ def test_no_digits_are_lost_far_from_the_cut_or_near_it(side: int, logit: float,
 def test_a_logit_of_zero_says_class_0(bias: bool, dtype: str) -> None:
     data = dataset([1, 2, 3, 4], [0, 1, 1, 1])
     run = job(True, {"model.bias": bias, "device.dtype": dtype})
-    backends = [Analytic(run, data, "cpu"), Autograd(run, data, "cpu")]
-    found = [backend.record(backend.start()) for backend in backends]
+    analytic, autograd = Analytic(run, data, "cpu"), Autograd(run, data, "cpu")
+    found = [analytic.record(analytic.start()), autograd.record(autograd.start())]
     assert [record.score[0] for record in found] == [0.25, 0.25]
     assert [record.loss[0] for record in found] == pytest.approx([np.log(2)] * 2)
 

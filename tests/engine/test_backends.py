@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from tests.engine.conftest import dataset, experiment, join, same
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine import chunks
-from tui_regress.engine.backends import base, choose
+from tui_regress.engine.backends import base, choose, compiled
 from tui_regress.engine.backends.analytic import Analytic
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block
 from tui_regress.engine.objective import evaluate
 from tui_regress.experiment import Experiment, encode, override
+from tui_regress.problems import ExperimentError
 
 BACKENDS = ("autograd", "analytic", "numpy")
 OPTIMIZERS: dict[str, dict[str, object]] = {
@@ -365,8 +366,10 @@ def test_small_steps_are_computed_in_one_thread(rows: int, batch: int, expected:
         ({"training.batch_size": 30}, "cpu", "statistics", "XᵀX"),
         ({}, "cuda:0", "statistics", "XᵀX"),
         ({"device.name": "cuda:0"}, "cuda:0", "analytic", "closed form"),
-        ({"training.batch_size": 7}, "cpu", "analytic", "closed form"),
-        ({"model.kind": "logistic"}, "cpu", "analytic", "closed form"),
+        ({"training.batch_size": 7, "training.epochs": 9999}, "cpu", "compiled", "small steps"),
+        ({"training.batch_size": 7, "training.epochs": 9}, "cuda:0", "numpy", "calling NumPy"),
+        ({"training.batch_size": 7, "training.epochs": 9, "optimizer.name": "adam"}, "cpu", "analytic", "closed form"),
+        ({"model.kind": "logistic", "training.epochs": 20_000, "optimizer.name": "adam"}, "cpu", "compiled", "steps"),
     ],
 )
 def test_auto_chooses_what_suits_the_problem_and_says_why(
@@ -382,9 +385,23 @@ def test_auto_chooses_what_suits_the_problem_and_says_why(
     assert made == ([device] if expected == "analytic" else [])
 
 
+def test_without_numba_small_steps_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    backend, _ = choose(experiment({"training.batch_size": 7}), problem(logistic=False), "cpu")
+    assert backend.name == "numpy"
+    with pytest.raises(ExperimentError, match=r"training.gradient = 'compiled': needs the package numba"):
+        choose(experiment({"training.gradient": "compiled"}), problem(logistic=False), "cpu")
+
+
+def test_large_steps_are_for_torch() -> None:
+    data = dataset(np.ones((6000, 1)), np.arange(6000) % 2)
+    backend, _ = choose(experiment({"model.kind": "logistic", "training.epochs": 10**6}), data, "cpu")
+    assert backend.name == "analytic"
+
+
 def test_more_parameters_than_rows_are_no_case_for_statistics() -> None:
     backend, _ = choose(experiment(), problem(logistic=False, n=3, d=3), "cpu")
-    assert backend.name == "analytic"
+    assert backend.name == "numpy"
 
 
 @pytest.mark.parametrize("gradient", BACKENDS)

@@ -22,11 +22,11 @@ BACKENDS = (Analytic, Autograd)
 EPOCHS, ROWS, BATCH = 4, 30, 7
 
 
-class Border(TorchDispatchMode):
+class Border(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the copies onto the device, and those off it, which alone let the CPU wait for the device."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.uploads = 0
         self.downloads = 0
 
@@ -54,7 +54,8 @@ def crossings(kind: type[Analytic | Autograd], run: Experiment, epochs: int) -> 
     data = dataset(rng.normal(size=(ROWS, 3)), np.arange(ROWS) % 2)
     backend: Any = kind(run, data, "meta")
     state = backend.start()
-    with Border() as border:
+    border = Border()
+    with border:
         block = backend.advance(state, epochs, lambda: None)
     assert len(block.loss) == epochs
     return border
@@ -80,7 +81,8 @@ def test_rows_in_their_own_order_need_no_uploads() -> None:
 def test_a_look_at_a_number_on_the_device_would_be_noticed() -> None:
     with pytest.raises(RuntimeError, match="meta"):
         float(torch.zeros((), device="meta"))
-    with Border() as border:
+    border = Border()
+    with border:
         torch.zeros(2, device="meta").cpu()
         torch.zeros(2).to("meta")
     assert (border.downloads, border.uploads) == (1, 1)
@@ -98,10 +100,19 @@ def test_the_order_of_the_rows_goes_to_a_cuda_device_out_of_pinned_memory_withou
     run = experiment({"training.batch_size": 2})
     backend = Analytic(run, dataset([1, 2, 3, 4], [1, 2, 3, 4]), "cpu")
     steps: list[object] = []
-    monkeypatch.setattr(Tensor, "pin_memory", lambda tensor: (steps.append("pinned"), tensor)[1])
-    monkeypatch.setattr(Tensor, "to", lambda tensor, *_, **settings: (steps.append(settings), tensor)[1])
+
+    def pinned(tensor: Tensor) -> Tensor:
+        steps.append("pinned")
+        return tensor
+
+    def moved(tensor: Tensor, device: str, **settings: object) -> Tensor:
+        steps.append((device, settings))
+        return tensor
+
+    monkeypatch.setattr(Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(Tensor, "to", moved)
     monkeypatch.setattr(backend, "_X", OnCuda())
     monkeypatch.setattr(backend, "_y", OnCuda())
     rows, _ = backend._rows(np.array([2, 0]))
-    assert steps == ["pinned", {"non_blocking": True}]
+    assert steps == ["pinned", ("cpu", {"non_blocking": True})]
     assert rows.tolist() == [2, 0]

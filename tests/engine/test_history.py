@@ -264,11 +264,12 @@ def test_ten_million_records_fit_in_their_room(held_out: bool) -> None:
         history = History()
         for first in range(0, count, size):
             history.append(replace(template, first=first))
-        held, _ = tracemalloc.get_traced_memory()
+        held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert len(history) == count
-    assert held < (240e6 if held_out else 140e6)
+    assert held < (190e6 if held_out else 100e6)
+    assert peak < (200e6 if held_out else 130e6)
 
 
 def _part(whole: Block, first: int, end: int) -> Block:

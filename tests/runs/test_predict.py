@@ -344,7 +344,7 @@ except Exception as error:
     print(type(error).__name__, error)
 """
     told = subprocess.run([sys.executable, "-c", program], cwd=files.folder, capture_output=True, text=True)
-    assert told.stdout.startswith(f"InputError {name}: cannot be written: "), told
+    assert told.stdout.startswith(f"WriteError {name}: cannot be written: "), told
     assert "File too large" in told.stdout
     assert (files.folder / name).read_text() == "before"
     assert sorted(path.name for path in files.folder.iterdir()) == here

@@ -8,15 +8,13 @@ from tui_regress.data.dataset import FloatArray
 
 CHUNK = 2**20
 """Numbers of X handled at once: small enough for the cache, large enough to hide the overhead."""
-IN_CORE = 1 / 4
-"""Share of CHUNK that fits the cache which a core has for itself."""
 ON_ACCELERATOR = 16
 """Times CHUNK: an accelerator has no such cache, but each of its many small tasks costs as much as a large one."""
 
 
-def chunks(rows: int, columns: int, least: int = 1, *, share: float = 1) -> Iterator[slice]:
-    """Slices that cover ``rows`` rows in order, each of about CHUNK × share numbers and of ``least`` rows or more."""
-    step = max(int(CHUNK * share) // columns, least)
+def chunks(rows: int, columns: int, least: int = 1, *, times: int = 1) -> Iterator[slice]:
+    """Slices that cover ``rows`` rows in order, each of about CHUNK × times numbers and of ``least`` rows or more."""
+    step = max(CHUNK * times // columns, least)
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 

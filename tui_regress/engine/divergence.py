@@ -231,6 +231,11 @@ class Monitor:
 
 def finite(block: Block) -> NDArray[np.bool_]:
     """Shape (k,): whether loss, parameters and gradient of a record are all finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum is quick, and hardly ever anything but a number where all of its terms are.
+        total = block.loss.sum() + block.parameters.sum() + block.gradient.sum()
+    if np.isfinite(total):
+        return np.ones(len(block.loss), dtype=np.bool_)
     fine = np.isfinite(block.loss) & np.isfinite(block.parameters).all(axis=1)
     return np.asarray(fine & np.isfinite(block.gradient).all(axis=1))
 

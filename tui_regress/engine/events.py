@@ -33,7 +33,7 @@ class Started:
     device: str
     dtype: str
     gradient: str
-    """The backend that computes the gradient: autograd, analytic or numpy."""
+    """The backend that computes the gradient: autograd, analytic, numpy, statistics or compiled."""
     notes: tuple[str, ...] = ()
     """Sentences a person should read, such as why the CPU is used where an accelerator was asked for."""
     forecast: "Forecast | None" = None

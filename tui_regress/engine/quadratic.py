@@ -72,7 +72,8 @@ def quadratic(model: Linear, dataset: Dataset) -> Quadratic:
         # The rows themselves know their errors to the last digit, where the sums only know a difference.
         here = evaluate(model, theta, dataset.X, dataset.y)
         while _EXACT < error < 1:
-            theta, error = theta - _solve(found.gram, here.gradient * (by / 2)), error**2
+            slope = here.gradient.astype(np.float64) * (by / 2)
+            theta, error = np.asarray(theta - _solve(found.gram, slope)), error**2
             here = evaluate(model, theta, dataset.X, dataset.y)
         lowest = float(here.loss)
     return Quadratic(

@@ -1,6 +1,7 @@
 """A series of numbers that grows, and its extremes at a glance however long it is: a min/max pyramid."""
 
 from copy import copy
+from itertools import pairwise
 from typing import NamedTuple, Self, overload
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 
 from tui_regress.engine.events import FloatArray
 
-_FINEST, _FACTOR, _LEVELS = 64, 4, 12
-"""Values in a stretch of the lowest level; stretches of one level in one of the next; levels: 17 billion values."""
+_FINEST, _FACTOR = 64, 4
+"""Values in a stretch of the lowest level; stretches of one level in one of the next."""
+_SIZES: tuple[int, ...] = tuple(_FINEST * _FACTOR**level for level in range(12))
+"""Values in a stretch of each level: enough of them for a billion values."""
 _AT_FIRST = 2**20, 10 * 2**20
 """Values there is room for as soon as there are more than 1024, and then as soon as those are full: memory that nothing
 was written to yet costs nothing, and ten million values are moved twice only, while they are few."""
@@ -33,7 +36,7 @@ class Series:
     def __init__(self) -> None:
         self._values = np.empty(1024)
         self._count = 0
-        self._levels = [_Level() for _ in range(_LEVELS)]
+        self._levels = [_Level() for _ in _SIZES]
 
     @classmethod
     def of(cls, values: FloatArray) -> Self:
@@ -71,15 +74,16 @@ class Series:
         self._values[self._count : end] = values
         self._count = end
         self._levels[0].summarise(self._values[:end])
-        for level, finer in zip(self._levels[1:], self._levels, strict=False):
-            if not level.gather(finer):
+        for finer, level in pairwise(self._levels):
+            if finer.count // _FACTOR == level.count:
                 break
+            level.gather(finer)
 
     def cut(self, count: int) -> None:
         """Forget all values but the first ``count``."""
         self._count = min(count, self._count)
-        for number, level in enumerate(self._levels):
-            level.count = min(level.count, self._count // _size(number))
+        for size, level in zip(_SIZES, self._levels, strict=True):
+            level.count = min(level.count, self._count // size)
 
     def head(self, count: int) -> "Series":
         """The first ``count`` values, without a copy; not to be changed."""
@@ -89,12 +93,12 @@ class Series:
 
     def stretches(self, most: int) -> Stretches | None:
         """The coarsest stretches of at most ``most`` values each; None where even the finest are longer."""
-        fitting = [number for number in range(_LEVELS) if _size(number) <= most]
+        fitting = [(size, level) for size, level in zip(_SIZES, self._levels, strict=True) if size <= most]
         if not fitting:
             return None
-        number = fitting[-1]
-        low, high, broken = self._levels[number].cells[:, : self._count // _size(number)]
-        return Stretches(_size(number), low, high, broken > 0)
+        size, level = fitting[-1]
+        low, high, broken = level.cells[:, : self._count // size]
+        return Stretches(size, low, high, broken > 0)
 
     def first_break(self, start: int, end: int) -> int:
         """Number of the first value from ``start`` on, before ``end``, that is not finite; ``end`` where there is none.
@@ -108,7 +112,7 @@ class Series:
         for begin, stop in (*at, (max(start, last * _FINEST), end)):
             found = np.flatnonzero(~np.isfinite(self.view[begin : min(stop, end)]))
             if len(found):
-                return begin + int(found[0])
+                return int(begin + found[0])
         return end
 
 
@@ -122,6 +126,8 @@ class _Level:
     def summarise(self, values: FloatArray) -> None:
         """Take up the stretches of ``values``, all of the series, that are full and not here yet."""
         parts = values[self.count * _FINEST : len(values) // _FINEST * _FINEST].reshape(-1, _FINEST)
+        if not len(parts):
+            return
         new = self._added(len(parts))
         new[0], new[1], new[2] = parts.min(axis=1), parts.max(axis=1), 0
         # A NaN is both the least and the most, an infinity one of them.
@@ -130,12 +136,11 @@ class _Level:
             finite = np.where(np.isfinite(parts[broken]), parts[broken], np.nan)
             new[:, broken] = np.fmin.reduce(finite, axis=1), np.fmax.reduce(finite, axis=1), np.ones(len(broken))
 
-    def gather(self, finer: "_Level") -> int:
-        """Take up the stretches of the next ``finer`` level that make full ones here; how many they are."""
+    def gather(self, finer: "_Level") -> None:
+        """Take up the stretches of the next ``finer`` level that make full ones here."""
         parts = finer.cells[:, self.count * _FACTOR : finer.count // _FACTOR * _FACTOR].reshape(3, -1, _FACTOR)
         new = self._added(parts.shape[1])
         new[0], new[1], new[2] = np.fmin.reduce(parts[0], 1), np.fmax.reduce(parts[1], 1), parts[2].max(axis=1)
-        return parts.shape[1]
 
     def _added(self, more: int) -> FloatArray:
         """Cells for ``more`` stretches at the end."""
@@ -145,11 +150,6 @@ class _Level:
             grown[:, :first] = self.cells[:, :first]
             self.cells = grown
         return self.cells[:, first : self.count]
-
-
-def _size(number: int) -> int:
-    """Values in a stretch of that level."""
-    return _FINEST * int(pow(_FACTOR, number))
 
 
 def _room(needed: int, present: int) -> int:

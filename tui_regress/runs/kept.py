@@ -42,7 +42,7 @@ class Summary:
     """Of the last record; None where there is none yet, or no rows are held out."""
     device: str
     gradient: str
-    """The backend: autograd, analytic or numpy."""
+    """The backend: autograd, analytic, numpy, statistics or compiled."""
     metrics: dict[str, Any] | None
     """``{"training": {…}, "validation": {…} or None}``, each as the metrics' ``to_json``; None before the first."""
     resumable: bool

@@ -11,8 +11,8 @@ from tui_regress.engine.moments import manageable
 from tui_regress.experiment import Experiment, Linear, Sgd
 from tui_regress.problems import ExperimentError
 
-_SMALL = 2**17
-"""Numbers of X in a step above which torch, on all cores, is quicker than compiled loops on one."""
+_SMALL = 5000
+"""Rows in a step above which torch, which takes many at a time, is quicker than anything that calls less."""
 
 
 def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backend[Any], str]:
@@ -58,6 +58,9 @@ def _best(experiment: Experiment, dataset: Dataset, *, anywhere: bool) -> tuple[
     if anywhere and isinstance(model, Linear) and batch == rows and manageable(dataset, model.bias):
         return "statistics", "Full-batch least squares needs only XᵀX and Xᵀy: no epoch looks at the rows again."
     calls = experiment.training.epochs * (math.ceil(rows / batch) + 1)
-    if anywhere and compiled.available() and batch * dataset.features <= _SMALL and calls >= compiled.WORTH_LOADING:
-        return "compiled", "So many small steps are quickest compiled: none has to call torch."
+    if anywhere and batch <= _SMALL:
+        if calls >= compiled.WORTH_LOADING and compiled.available():
+            return "compiled", "So many small steps are quickest compiled: none has to call torch."
+        if isinstance(experiment.optimizer, Sgd):
+            return "numpy", "For steps this small calling NumPy costs less than calling torch."
     return "analytic", "The gradient is known in closed form: analytic needs no autograd."

@@ -13,7 +13,7 @@ from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import in_torch
 from tui_regress.engine.backends.base import Breathe
 from tui_regress.engine.backends.crew import Crew
-from tui_regress.engine.chunks import IN_CORE, chunks
+from tui_regress.engine.chunks import chunks
 from tui_regress.engine.objective import divisor
 from tui_regress.engine.optimizers import build
 from tui_regress.experiment import Experiment, Linear
@@ -37,8 +37,8 @@ class State(in_torch.State):
 class Analytic(in_torch.TorchDescent[State]):
     """One flat parameter vector; all rows are evaluated in about one pass over X.
 
-    On the CPU they come in portions that stay in a core's cache from the first look at X to the second, and the cores
-    share them: torch computes the product of a tall matrix and a vector in one thread.
+    On the CPU they come in portions that stay in the cache from the first look at X to the second, and a few threads
+    share them: torch itself computes the product of a tall matrix and a vector in one thread.
     """
 
     name: ClassVar[str] = "analytic"
@@ -57,7 +57,7 @@ class Analytic(in_torch.TorchDescent[State]):
     def _portions(self) -> Iterator[slice]:
         if self.device != "cpu":
             return super()._portions()
-        return chunks(self.rows, self.features + _VECTORS, share=IN_CORE)
+        return chunks(self.rows, self.features + _VECTORS)
 
     def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:
         rows = self._tensor(X)

@@ -15,6 +15,7 @@ from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block, Plain
 from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.objective import Floats, initial_parameters
+from tui_regress.engine.shuffling import permutation
 from tui_regress.experiment import Experiment
 
 Breathe = Callable[[], None]
@@ -180,23 +181,23 @@ class Descent(ABC, Generic[S, A]):
             # The evaluation at the last record was over the very rows of this step: its gradient is still there.
             self._step(state)
             return
-        for rows in self._batches(state.order):
+        for rows in self._batches(state.order, breathe):
             self._differentiate(state, rows)
             self._step(state)
             breathe()
 
-    def _batches(self, order: np.random.Generator) -> Iterator[tuple[A, A]]:
+    def _batches(self, order: np.random.Generator, breathe: Breathe) -> Iterator[tuple[A, A]]:
         """The minibatches of one epoch, the last one maybe short.
 
         They are slices of one permutation, drawn here and nowhere else: every backend sees the rows in the same order.
         Rows are gathered for many small batches at once, but never for the whole epoch.
         """
         size = self._batch_size
-        permutation = order.permutation(self.rows) if self.experiment.training.shuffle else None
+        rank = permutation(order, self.rows, breathe) if self.experiment.training.shuffle else None
         many = size * max(1, CHUNK // (size * self.features))
         for first in range(0, self.rows, many):
             some = slice(first, first + many)
-            X, y = self._rows(some if permutation is None else permutation[some])
+            X, y = self._rows(some if rank is None else rank[some])
             for start in range(0, len(X), size):
                 yield X[start : start + size], y[start : start + size]
 

@@ -40,7 +40,8 @@ class Condensed:
         """See :class:`base.Backend`."""
         if theta is None:
             theta = initial_parameters(self._experiment.model, self._features, self._experiment.training.seed)
-        return self._inner.start(self._rounded(theta), epoch)
+        state: State = self._inner.start(self._rounded(theta), epoch)
+        return state
 
     def freeze(self, state: State) -> dict[str, Plain]:
         """See :class:`base.Backend`."""
@@ -51,7 +52,8 @@ class Condensed:
         if frozen["steps"] != self._inner.name:
             # With another number of epochs, or another machine, this is not what would be chosen now.
             self._inner = self._stepping(frozen["steps"])
-        return self._inner.thaw(frozen["inner"])
+        state: State = self._inner.thaw(frozen["inner"])
+        return state
 
     def record(self, state: State) -> Block:
         """See :class:`base.Backend`."""

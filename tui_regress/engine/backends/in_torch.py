@@ -64,7 +64,7 @@ class TorchDescent(base.Descent[S, Tensor]):
 
     def _portions(self) -> Iterator[slice]:
         """The rows of each portion in which all of them are evaluated."""
-        return chunks(self.rows, self.features, share=1 if self.device == "cpu" else ON_ACCELERATOR)
+        return chunks(self.rows, self.features, times=1 if self.device == "cpu" else ON_ACCELERATOR)
 
     @abstractmethod
     def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:

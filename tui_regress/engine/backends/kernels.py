@@ -102,8 +102,7 @@ def _adam(plan: Plan, lr: float, values: Floats, memory: Floats, counts: FloatAr
         memory[1, j] = plan.beta2 * memory[1, j] + (1.0 - plan.beta2) * g * g
         square = np.float64(memory[1, j])
         if plan.variant:
-            if not square <= memory[2, j]:  # NaN, too, is kept
-                memory[2, j] = square
+            memory[2, j] = max(memory[2, j], memory[1, j])
             square = np.float64(memory[2, j])
         values[j] -= size * memory[0, j] / (math.sqrt(square) / root + plan.eps)
 
@@ -258,24 +257,6 @@ def _reduce(plan: Plan, rows: int, values: Floats, sums: FloatArray, whole: bool
         sums[p] = sums[p + 1] = 0.0
 
 
-@_inlined
-def _evaluate_quadratic(
-    hessian: FloatArray, centre: FloatArray, slope: FloatArray, level: float, score_share: float, values: FloatArray
-) -> None:
-    p = len(centre)
-    for j in range(p):
-        values[p + j] = slope[j]
-    for k in range(p):
-        away = values[k] - centre[k]
-        for j in range(p):
-            values[p + j] += hessian[k, j] * away
-    rise = 0.0
-    for j in range(p):
-        rise += (values[j] - centre[j]) * (slope[j] + values[p + j])
-    values[2 * p] = level + 0.5 * rise
-    values[2 * p + 1] = values[2 * p] * score_share
-
-
 def descend(
     X: Floats,
     y: Floats,
@@ -340,31 +321,3 @@ def descend(
                 done = 0
     cursor[0] = epoch
     cursor[1] = done
-
-
-def descend_quadratic(
-    hessian: FloatArray,
-    centre: FloatArray,
-    slope: FloatArray,
-    level: float,
-    score_share: float,
-    plan: Plan,
-    lr: float,
-    values: FloatArray,
-    memory: FloatArray,
-    counts: FloatArray,
-    evaluated: bool,
-    out: FloatArray,
-) -> None:
-    """Fill ``out``, shape (epochs, 2p + 2), with the records of full-batch epochs on a quadratic, all in float64.
-
-    With δ = θ − ``centre`` the loss is ``level`` + δ · ``slope`` + ½ δ · Hδ, of shapes (p,), (p,) and (p, p), the
-    gradient ``slope`` + Hδ for the symmetric ``hessian`` H, and the score is the loss times ``score_share``. Where
-    ``values`` are not ``evaluated``, that is done first: with an ``out`` of no record nothing else is.
-    """
-    if not evaluated:
-        _evaluate_quadratic(hessian, centre, slope, level, score_share, values)
-    for epoch in range(len(out)):
-        _step(plan, lr, values, memory, counts)
-        _evaluate_quadratic(hessian, centre, slope, level, score_share, values)
-        out[epoch] = values

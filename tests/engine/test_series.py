@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_regress.engine.events import FloatArray
+from tui_regress.engine.series import Series
+
+SIZES = st.lists(st.integers(0, 700), max_size=8)
+
+
+def numbers(count: int, seed: int = 0) -> FloatArray:
+    """Mostly finite, with all that is not here and there."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=count)
+    values[rng.random(count) < 0.01] = rng.choice([np.nan, np.inf, -np.inf])
+    return values
+
+
+def filled(values: FloatArray, sizes: list[int]) -> Series:
+    series, start = Series(), 0
+    for size in [*sizes, len(values)]:
+        series.extend(values[start : start + size])
+        start = min(len(values), start + size)
+    return series
+
+
+def assert_right(series: Series, values: FloatArray) -> None:
+    """Values and stretches of ``series`` are those of ``values``."""
+    np.testing.assert_array_equal(series.view, values)
+    for most in (63, 64, 300, 1024, 5000):
+        parts = series.stretches(most)
+        if parts is None:
+            assert most < 64
+            continue
+        assert most / 4 < parts.size <= most
+        full = values[: len(values) // parts.size * parts.size].reshape(-1, parts.size)
+        finite = np.where(np.isfinite(full), full, np.nan)
+        np.testing.assert_array_equal(parts.low, np.fmin.reduce(finite, axis=1))
+        np.testing.assert_array_equal(parts.high, np.fmax.reduce(finite, axis=1))
+        np.testing.assert_array_equal(parts.broken, ~np.isfinite(full).all(axis=1))
+
+
+@given(SIZES, st.integers(0, 5))
+def test_stretches_hold_the_extremes_however_the_values_came(sizes: list[int], seed: int) -> None:
+    values = numbers(3000, seed)
+    assert_right(filled(values, sizes), values)
+
+
+@given(SIZES, st.integers(0, 3000), SIZES)
+def test_a_series_cut_short_goes_on_as_if_the_rest_had_never_been(sizes: list[int], at: int, more: list[int]) -> None:
+    values, others = numbers(3000), numbers(3000, seed=9)
+    series = filled(values, sizes)
+    series.cut(at)
+    assert_right(series, values[:at])
+    end = at
+    for size in more:
+        series.extend(others[end : end + size])
+        end = min(3000, end + size)
+    assert_right(series, np.append(values[:at], others[at:end]))
+
+
+@given(st.integers(0, 3000))
+def test_the_head_of_a_series_is_the_series_of_the_first_values(count: int) -> None:
+    values = numbers(2500)
+    series = Series.of(values)
+    assert_right(series.head(count), values[:count])
+    assert_right(series, values)
+
+
+@given(st.lists(st.integers(0, 999), max_size=4), st.integers(0, 1000), st.integers(0, 1000))
+def test_the_first_break_is_found_where_it_is(bad: list[int], start: int, length: int) -> None:
+    values = np.ones(1000)
+    values[bad] = np.nan
+    end = min(1000, start + length)
+    expected = next((at for at in range(start, end) if at in bad), end)
+    assert Series.of(values).first_break(start, end) == expected
+
+
+def test_values_are_a_read_only_view_without_a_copy() -> None:
+    series = Series.of(np.arange(5.0))
+    assert np.shares_memory(series.view, series[2:])
+    assert series[-1] == 4.0
+    with pytest.raises(ValueError, match="read-only"):
+        series[:2][0] = 1.0

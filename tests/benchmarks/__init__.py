@@ -1,0 +1,1 @@
+"""What the program promises about its speed and its memory, measured side by side: ``python -m tests.benchmarks``."""

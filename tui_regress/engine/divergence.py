@@ -20,11 +20,12 @@ from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import stability
 from tui_regress.engine.events import Block, Plain, Verdict
 from tui_regress.engine.minibatches import batch_size
+from tui_regress.engine.moments import manageable, moments
 from tui_regress.engine.objective import divisor
 from tui_regress.engine.recursion import largest_q
 from tui_regress.engine.sentences import against_limit, remedy
 from tui_regress.engine.stability import Forecast
-from tui_regress.experiment import AdamW, Experiment, Linear, Sgd
+from tui_regress.experiment import AdamW, Experiment, Linear, Model, Sgd
 from tui_regress.text import plain, rounded_down, short
 
 _RISES = 3
@@ -76,8 +77,9 @@ class Monitor:
         self._dtype = experiment.device.dtype
         self._eps, self._largest = float(np.finfo(self._dtype).eps), float(np.finfo(self._dtype).max)
         with np.errstate(over="ignore"):
-            self._feature_sizes = np.sqrt(np.einsum("ij,ij->j", dataset.X, dataset.X) / rows)
-            squares = float(dataset.y @ dataset.y) / rows
+            feature_squares, squares = _squares(dataset, model)
+            self._feature_sizes = np.sqrt(feature_squares / rows)
+            squares /= rows
         self._target_size = math.sqrt(squares)
         self._nothing = self._per_square * (squares if isinstance(model, Linear) else math.log(2))
         """The loss of predicting 0: the scale of the problem, wherever the run starts."""
@@ -227,6 +229,14 @@ class Monitor:
         if curved and len(sizes) and (sizes.max() > 1.5 or sizes.max() > 10 * sizes.min()):
             advice += " Scaling the columns may help."
         return [advice]
+
+
+def _squares(dataset: Dataset, model: Model) -> tuple[FloatArray, float]:
+    """Sums of squares over the rows: of each column, shape (d,), and of the target."""
+    if manageable(dataset, model.bias):
+        known = moments(dataset, model.bias)
+        return known.gram.diagonal()[: dataset.features], known.squares
+    return np.einsum("ij,ij->j", dataset.X, dataset.X), float(dataset.y @ dataset.y)
 
 
 def finite(block: Block) -> NDArray[np.bool_]:

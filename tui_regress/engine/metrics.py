@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tui_regress.data.dataset import FloatArray
+from tui_regress.engine.chunks import chunks
 from tui_regress.engine.objective import logits
 from tui_regress.experiment import Linear, Model
 
@@ -72,18 +73,26 @@ def measure(model: Model, theta: FloatArray, X: FloatArray, y: FloatArray) -> Me
 
     ``theta`` is meant in the units of X. A logistic model's targets are 0 and 1. There must be a row at least.
     """
-    z = np.asarray(logits(model, theta, X), dtype=np.float64)
-    return _linear(z, y) if isinstance(model, Linear) else _logistic(z, y)
+    if isinstance(model, Linear):
+        return _linear(model, theta, X, y)
+    z = np.concatenate([logits(model, theta, X[rows]) for rows in chunks(*X.shape)])
+    return _logistic(np.asarray(z, dtype=np.float64), y)
 
 
-def _linear(predicted: FloatArray, y: FloatArray) -> LinearMetrics:
-    residual = y - predicted
-    squares = float(residual @ residual)
-    # Shifted by one of the values, a target that never changes has a variance of exactly 0.
-    shifted = y - y[0]
-    spread = float(np.square(shifted - shifted.mean()).sum())
+def _linear(model: Linear, theta: FloatArray, X: FloatArray, y: FloatArray) -> LinearMetrics:
+    squares = sizes = total = spread = 0.0
+    for rows in chunks(*X.shape):
+        residual = logits(model, theta, X[rows]) - y[rows]
+        squares += float(residual @ residual)
+        sizes += float(np.abs(residual, out=residual).sum())
+        # Shifted by one of the values, a target that never changes has a variance of exactly 0.
+        total += float((y[rows] - y[0]).sum())
+    middle = y[0] + total / len(y)
+    for rows in chunks(len(y), 1):
+        away = y[rows] - middle
+        spread += float(away @ away)
     r2 = 1 - squares / spread if spread else math.nan
-    return LinearMetrics(len(y), r2, math.sqrt(squares / len(y)), float(np.abs(residual).mean()))
+    return LinearMetrics(len(y), r2, math.sqrt(squares / len(y)), sizes / len(y))
 
 
 def _logistic(z: FloatArray, y: FloatArray) -> LogisticMetrics:

@@ -11,6 +11,9 @@ from tui_regress.engine.chunks import chunks
 MOST = 2000
 """Parameters up to which a matrix of them by them is worked with: a few seconds at the most."""
 
+_NARROW = 8
+"""How many times smaller than elsewhere the portions are."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -36,16 +39,17 @@ def manageable(dataset: Dataset, bias: bool) -> bool:
 def moments(dataset: Dataset, bias: bool) -> Moments:
     """The sums for all rows of ``dataset``, in float64, in one pass; those of the last two datasets are kept."""
     d = dataset.features
-    gram, target, squares = np.zeros((d + bias, d + bias)), np.zeros(d + bias), 0.0
-    for rows in chunks(*dataset.X.shape):
-        # No [X 1] is formed: copying would take longer than the sums.
+    gram, cross = np.zeros((d + bias, d + bias)), np.zeros((2, d))
+    squares = total = 0.0
+    # Portions that stay in the cache from the one product to the other; no [X 1] is formed, copying would take longer.
+    for rows in chunks(dataset.rows, _NARROW * d):
         X, y = dataset.X[rows], dataset.y[rows]
         gram[:d, :d] += X.T @ X
-        target[:d] += y @ X
+        cross[0] += y @ X
+        cross[1] += np.ones(len(y)) @ X
         squares += float(y @ y)
-        if bias:
-            gram[d, :d] += np.ones(len(y)) @ X
-            target[d] += y.sum()
+        total += float(y.sum())
     if bias:
-        gram[:d, d], gram[d, d] = gram[d, :d], dataset.rows
-    return Moments(gram, target, squares, dataset.rows)
+        gram[:d, d] = gram[d, :d] = cross[1]
+        gram[d, d] = dataset.rows
+    return Moments(gram, np.append(cross[0], [total] * bias), squares, dataset.rows)

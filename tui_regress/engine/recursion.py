@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import objective
+from tui_regress.engine.chunks import CHUNK
 from tui_regress.engine.exact import Exact
+from tui_regress.engine.moments import manageable
 from tui_regress.engine.objective import divisor
+from tui_regress.engine.quadratic import quadratic
 from tui_regress.engine.spectrum import spectrum
 from tui_regress.experiment import Linear, Sgd
 
@@ -129,8 +132,9 @@ def modes(model: Linear, sgd: Sgd, dataset: Dataset, start: FloatArray, exact: E
 
     ``exact`` sharpens the lowest loss.
     """
-    # By the rows: where the run begins at the very solution, the gradient is then 0, and not the rounding of sums.
-    at = objective.evaluate(model, start, dataset.X, dataset.y)
+    # Few rows are asked themselves: where a run begins at the very solution, the gradient is then 0 and no rounding.
+    few = dataset.X.size <= CHUNK or not manageable(dataset, model.bias)
+    at = objective.evaluate(model, start, dataset.X, dataset.y) if few else quadratic(model, dataset).at(start)
     found = spectrum(model, dataset)
     curvature, decay = found.values, sgd.weight_decay
     slope = found.vectors.T @ at.gradient

@@ -169,7 +169,7 @@ class _Work:
         if best.gradient in ON_CPU and in_torch is not None:
             if self.starved(in_torch):
                 return f"with {self.a_step}, calling torch costs more than the work"
-            return f"it is done with {self.shape} sooner than torch, {times(_rate(best) / _rate(in_torch))} as often"
+            return f"it is {times(_rate(best) / _rate(in_torch))} as fast as torch on {self.shape}"
         if best.gradient == "analytic" and in_torch is not None:
             if self.starved(in_torch):
                 return f"with {self.a_step}, autograd's calls cost more than the work"

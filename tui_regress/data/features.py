@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 import numpy as np
 import polars as pl
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from tui_regress.data.cells import (
     HOLDS,
@@ -25,6 +26,8 @@ from tui_regress.experiment import Column, Table
 from tui_regress.problems import ExperimentError
 from tui_regress.text import printable
 
+_AT_ONCE = 2**18
+"""Numbers that are brought from columns into rows at once: few enough for the cache, and polars is called seldom."""
 MOST_VALUES = 100
 """A column of text becomes that many 0/1 columns less one, and no more."""
 _RIGHT = "a feature must be a column of numbers or of text"
@@ -244,12 +247,28 @@ def columns_of(complete: pl.DataFrame, commas: Container[str]) -> tuple[list[Col
 
 def matrix(columns: Sequence[Column], cells: pl.DataFrame) -> FloatArray:
     """The features that ``cells`` of the names of ``columns`` become: shape (n, d), nan where a value is missing."""
+    return matrices(columns, cells, np.zeros(cells.height, dtype=np.bool_))[0]
+
+
+def matrices(columns: Sequence[Column], cells: pl.DataFrame, held: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """The :func:`matrix` of the rows not ``held``, shape (n,), and that of those that are, each in order."""
     numbers = [series for column in columns for series in _encode(column, cells[column.name])]
     frame = pl.DataFrame([series.alias(str(position)) for position, series in enumerate(numbers)])
-    X = np.empty(frame.shape)
-    # Less memory is new to the process than if polars made all of X, and new memory is what takes the time.
-    spread(lambda rows: np.copyto(X[rows], frame[rows].to_numpy()), *frame.shape)
-    return X
+    n, d = frame.shape
+    before = np.concatenate(([0], np.cumsum(held)))
+    X_held = np.empty((before[-1], d))
+    X = np.empty((n - len(X_held), d))
+
+    def of_portion(rows: slice) -> None:
+        begin, end = before[rows.start], before[rows.stop]
+        # New memory is what takes the time: each row is written once to its place, by way of a few in the cache.
+        values = np.ascontiguousarray(frame[rows].to_numpy())
+        out = held[rows]
+        np.compress(~out, values, axis=0, out=X[rows.start - begin : rows.stop - end])
+        np.compress(out, values, axis=0, out=X_held[begin:end])
+
+    spread(of_portion, n, d, _AT_ONCE)
+    return X, X_held
 
 
 def _encode(column: Column, cells: pl.Series) -> list[pl.Series]:

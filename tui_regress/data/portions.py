@@ -28,9 +28,12 @@ def each(work: Callable[[_S], _T], items: Sequence[_S]) -> list[_T]:
         return list(threads.map(work, items))
 
 
-def spread(work: Callable[[slice], _T], rows: int, columns: int) -> list[_T]:
-    """What ``work`` returns for each portion of ``rows`` rows, in order; it is called from several threads."""
-    return each(work, list(_slices(0, rows, max(1, _PORTION // max(columns, 1)))))
+def spread(work: Callable[[slice], _T], rows: int, columns: int, most: int | None = None) -> list[_T]:
+    """What ``work`` returns for each portion of ``rows`` rows, in order; it is called from several threads.
+
+    A portion has ``most`` numbers, if nothing is said as many as sums are made of.
+    """
+    return each(work, list(_slices(0, rows, max(1, (most or _PORTION) // max(columns, 1)))))
 
 
 def strips(portion: slice, columns: int) -> Iterator[slice]:

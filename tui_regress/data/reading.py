@@ -242,12 +242,14 @@ def _scans(layout: Layout, as_text: Sequence[int]) -> Iterator[pl.LazyFrame]:
 
 def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out rows without any value: polars takes a blank line for one."""
-    rows = pl.int_range(frame.height, eager=True)
-    for column in frame:
-        rows = rows.filter(_says_nothing(column if len(rows) == frame.height else column[rows]))
+    rows = _says_nothing(frame.to_series(0)).arg_true()
+    for column in frame[:, 1:]:
         if rows.is_empty():
-            return frame
-    return frame.filter(~pl.int_range(frame.height, eager=True).is_in(rows.implode()))
+            break
+        rows = rows.filter(_says_nothing(column[rows]))
+    if rows.is_empty():
+        return frame
+    return frame.filter(~pl.int_range(frame.height, dtype=pl.get_index_type(), eager=True).is_in(rows.implode()))
 
 
 def _says_nothing(column: pl.Series) -> pl.Series:

@@ -27,7 +27,8 @@ def held_out(y: FloatArray, share: float, seed: int, *, stratified: bool) -> NDA
 
 def split(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
     """``dataset`` without the rows of the mask ``held``, shape (n,), which become its validation rows, in order."""
+    if not held.any():
+        return dataset
     out, kept = np.flatnonzero(held), np.flatnonzero(~held)
     rows = Rows(taken(dataset.X, out), dataset.y[out])
-    note = f"{len(rows):,} of {dataset.rows:,} rows are held out for validation."
-    return replace(dataset, X=taken(dataset.X, kept), y=dataset.y[kept], validation=rows, notes=(*dataset.notes, note))
+    return replace(dataset, X=taken(dataset.X, kept), y=dataset.y[kept], validation=rows)

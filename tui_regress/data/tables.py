@@ -1,7 +1,7 @@
-"""Tables (CSV, TSV, Parquet): what a target stands for, which rows are left out, what is filled in."""
+"""Tables (CSV, TSV, Parquet): what a target stands for, and which rows are left out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -10,14 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tui_regress.data.cells import count_values, read_cells
-from tui_regress.data.dataset import Dataset, FloatArray
+from tui_regress.data.dataset import Dataset, FloatArray, Rows
 from tui_regress.data.features import (
     candidates,
     check_known,
     columns_of,
     constants,
     feature_names,
-    matrix,
+    matrices,
     may_have_comma,
     needs_comma,
     number_the_rows,
@@ -25,12 +25,12 @@ from tui_regress.data.features import (
     select,
     shown,
 )
-from tui_regress.data.portions import reduced, spread, strips
+from tui_regress.data.filling import fill_in
 from tui_regress.data.progress import Progress, silent
 from tui_regress.data.reading import Layout, lay_out, listed, read
 from tui_regress.data.sources import STANDARD_INPUT, wrong
 from tui_regress.data.targets import check_classes, encode_target, pair, read_target
-from tui_regress.experiment import Column, Experiment, Table
+from tui_regress.experiment import Experiment, Table
 from tui_regress.problems import ExperimentError
 
 _LOOK = 1000
@@ -76,12 +76,21 @@ def preview(table: Table) -> Preview:
     return Preview(len(y), features, pair(y.unique()))
 
 
-def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> Dataset:
+def load_table(
+    table: Table,
+    *,
+    logistic: bool,
+    hold: Callable[[FloatArray], NDArray[np.bool_]],
+    progress: Progress = silent,
+) -> Dataset:
     """Load the target and the features; rows that miss a value in one of them are left out and counted.
 
+    ``hold`` says of the targets, shape (n,), which rows are held out of training: at once, since a table that is first
+    made whole and then divided needs twice the memory.
+
     Features are columns of numbers; of two values, where the second in sorted order becomes 1; and, if they are named,
-    columns of text, one-hot encoded. Where missing values are to be filled in, only rows without a target are left
-    out, and X holds nan for the others. The target of a logistic model has two values, numbers or text: in sorted order
+    columns of text, one-hot encoded. Where missing values are filled in, only rows without a target are left out.
+    The target of a logistic model has two values, numbers or text: in sorted order
     they become 0 and 1. An infinite value is an error and not a missing value: a file that says inf or 1e400 means
     something by it.
     Raises ExperimentError about data.path, data.target, data.features or data.drop.
@@ -119,9 +128,16 @@ def load_table(table: Table, *, logistic: bool, progress: Progress = silent) -> 
     if dropped := used.height - complete.height:
         what = "the target" if table.missing == "mean" else "a value"
         more.append(f"{dropped:,} of {used.height:,} rows left out: {what} is missing.")
+    targets = np.ascontiguousarray(y.to_numpy(), dtype=np.float64)
+    held = hold(targets)
+    X, X_held = matrices(columns, complete, held)
+    if table.missing == "mean":
+        columns, filled = fill_in(columns, X, X_held)
+        more += filled
     return Dataset(
-        X=matrix(columns, complete),
-        y=np.ascontiguousarray(y.to_numpy(), dtype=np.float64),
+        X=X,
+        y=targets[~held],
+        validation=Rows(X_held, targets[held]) if len(X_held) else None,
         feature_names=feature_names(columns),
         target_name=y.name,
         labels=labels,
@@ -182,59 +198,6 @@ def _rows_used(layout: Layout, table: Table, used: pl.DataFrame) -> tuple[pl.Dat
             return used, rows, constant
         constant |= found
         used = pl.DataFrame([column for column in used if column.name not in found])
-
-
-def filled(dataset: Dataset, held: NDArray[np.bool_]) -> Dataset:
-    """``dataset`` with the fill of its columns, or the mean over the rows not ``held`` out, in place of each nan in X.
-
-    Raises ExperimentError about data.features where there is no value to take the mean of.
-    """
-    X, (n, d) = dataset.X, dataset.X.shape
-    gaps = reduced(np.add, lambda rows, out: np.isnan(X[rows], out=out), n, d)
-    given = reduced(np.add, lambda rows, out: np.copyto(out, _given(X[rows], held[rows])), n, d)
-    means = _training_sums(X, held) / np.maximum(given, 1)
-    columns, counts, texts = list[Column](), list[str](), False
-    first = 0
-    for column in dataset.columns:
-        part = slice(first, first + column.width)
-        first += column.width
-        if not column.fill and not given[part.start]:
-            hint = "has no value in the training rows, and so no mean to fill in; leave it out."
-            raise ExperimentError("data.features", column.name, hint)
-        columns.append(msgspec.structs.replace(column, fill=column.fill or tuple(means[part].tolist())))
-        if missing := int(gaps[part.start]):
-            texts = texts or bool(column.values)
-            counts.append(f"{column.name} ({missing:,})")
-    if not counts:
-        return replace(dataset, columns=tuple(columns))
-    meaning = "; the mean of a text is the share of each of its values" if texts else ""
-    note = f"Missing values, filled with the mean over the training rows: {listed(counts)}{meaning}."
-    fill = np.array([value for column in columns for value in column.fill])
-    return replace(dataset, X=_without_gaps(X, fill), columns=tuple(columns), notes=(*dataset.notes, note))
-
-
-def _given(X: FloatArray, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return ~(np.isnan(X) | held[:, None])
-
-
-def _training_sums(X: FloatArray, held: NDArray[np.bool_]) -> FloatArray:
-    def values(rows: slice, out: FloatArray) -> None:
-        out.fill(0.0)
-        np.copyto(out, X[rows], where=_given(X[rows], held[rows]))
-
-    return reduced(np.add, values, *X.shape)
-
-
-def _without_gaps(X: FloatArray, fill: FloatArray) -> FloatArray:
-    filled_in = np.empty(X.shape)
-
-    def of_portion(portion: slice) -> None:
-        for rows in strips(portion, X.shape[1]):
-            np.copyto(filled_in[rows], X[rows])
-            np.copyto(filled_in[rows], fill, where=np.isnan(X[rows]))
-
-    spread(of_portion, *X.shape)
-    return filled_in
 
 
 def pinned(experiment: Experiment, dataset: Dataset) -> Experiment:

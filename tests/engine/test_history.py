@@ -261,7 +261,7 @@ def test_ten_million_records_fit_in_their_room(held_out: bool) -> None:
     template = block(0, np.ones(size), held=np.ones(size) if held_out else None)
     tracemalloc.start()
     try:
-        history = History()
+        history = History(count)
         for first in range(0, count, size):
             history.append(replace(template, first=first))
         held, peak = tracemalloc.get_traced_memory()

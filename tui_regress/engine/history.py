@@ -42,10 +42,12 @@ class History:
     Exact at any length: ``losses``, ``validation_losses`` and ``rates``. Thinned: ``parameters``, ``scores`` and
     ``grad_norms``, which hold the records whose number is a multiple of ``stride``; the stride doubles whenever they
     would outgrow their room (32 MiB, and 65,536 samples). In full: the latest record, the last finite one and the best.
-    Every array is a view, good until the next ``append``.
+    Every array is a view, good until the next ``append``. It may take any number of records; where as many come as were
+    ``expected``, none of them is moved on the way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        self._expected = expected
         self.clear()
 
     @classmethod
@@ -78,9 +80,9 @@ class History:
 
     def clear(self) -> None:
         """Forget everything: the next block must begin with record 0."""
-        self.loss_series = Series()
+        self.loss_series = Series(self._expected)
         """The loss of every record, as charts take it."""
-        self.validation_series = Series()
+        self.validation_series = Series(self._expected)
         """The validation loss of every record; without any where no rows are held out."""
         self._thinned = np.empty((0, 0))
         self._samples = 0

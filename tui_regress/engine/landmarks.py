@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tui_regress.engine.divergence import finite
-from tui_regress.engine.events import Block
+from tui_regress.engine.events import Block, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,22 @@ class Landmarks:
 
 def landmarks(block: Block) -> Landmarks:
     """What stands out in ``block``, which must hold a record at least."""
-    rows = np.flatnonzero(finite(block))
-    last = len(block.loss) - 1
-    if not len(rows):
+    fine = finite(block)
+    last = len(fine) - 1
+    if not fine.any():
         return Landmarks(last, None, None, None)
-    held = None
-    if block.validation_loss is not None and len(fine := rows[np.isfinite(block.validation_loss[rows])]):
-        held = int(fine[np.argmin(block.validation_loss[fine])])
-    return Landmarks(last, int(rows[-1]), int(rows[np.argmin(block.loss[rows])]), held)
+    found = last if fine[last] else int(np.flatnonzero(fine)[-1])
+    return Landmarks(last, found, _lowest(block.loss, fine), _lowest(block.validation_loss, fine))
+
+
+def _lowest(losses: FloatArray | None, fine: NDArray[np.bool_]) -> int | None:
+    """Where the finite ones among ``losses``, shape (k,), of records that are ``fine`` are lowest."""
+    if losses is None:
+        return None
+    row = int(np.argmin(losses))
+    if fine.all() and np.isfinite(losses[row]):
+        # A NaN is the lowest to argmin, and so there is none; inf is lowest only where all are.
+        return row
+    candidates = np.where(fine & np.isfinite(losses), losses, np.inf)
+    row = int(np.argmin(candidates))
+    return row if np.isfinite(candidates[row]) else None

@@ -1,5 +1,6 @@
 """A series of numbers that grows, and its extremes at a glance however long it is: a min/max pyramid."""
 
+from contextlib import suppress
 from copy import copy
 from itertools import pairwise
 from typing import NamedTuple, Self, overload
@@ -13,9 +14,10 @@ _FINEST, _FACTOR = 64, 4
 """Values in a stretch of the lowest level; stretches of one level in one of the next."""
 _SIZES: tuple[int, ...] = tuple(_FINEST * _FACTOR**level for level in range(12))
 """Values in a stretch of each level: enough of them for a billion values."""
-_AT_FIRST = 2**20, 10 * 2**20
-"""Values there is room for as soon as there are more than 1024, and then as soon as those are full: memory that nothing
-was written to yet costs nothing, and ten million values are moved twice only, while they are few."""
+_AT_FIRST = 1024
+"""Values there is room for without asking for more."""
+_MOST_RESERVED = 2**27
+"""Values there may be room for before they come: memory that nothing was written to costs nothing, a gigabyte of it."""
 
 
 class Stretches(NamedTuple):
@@ -31,10 +33,11 @@ class Stretches(NamedTuple):
 
 
 class Series:
-    """Numbers that come bit by bit. What it gives is a view, good until it next changes."""
+    """Numbers that come bit by bit, ``expected`` ones. What it gives is a view, good until it next changes."""
 
-    def __init__(self) -> None:
-        self._values = np.empty(1024)
+    def __init__(self, expected: int = 0) -> None:
+        self._expected = min(expected, _MOST_RESERVED)
+        self._values = np.empty(_AT_FIRST)
         self._count = 0
         self._levels = [_Level() for _ in _SIZES]
 
@@ -68,7 +71,8 @@ class Series:
         """Add ``values``, shape (k,), at the end."""
         end = self._count + len(values)
         if end > len(self._values):
-            grown = np.empty(_room(end, len(self._values)))
+            # As many as are expected, so that none is ever moved again; beyond, more by a quarter.
+            grown = _room(max(end, self._expected), max(end, len(self._values) * 5 // 4))
             grown[: self._count] = self._values[: self._count]
             self._values = grown
         self._values[self._count : end] = values
@@ -152,6 +156,8 @@ class _Level:
         return self.cells[:, first : self.count]
 
 
-def _room(needed: int, present: int) -> int:
-    """For how many values there is to be room where ``needed`` no longer fit into the ``present`` one."""
-    return next((room for room in _AT_FIRST if needed <= room), max(needed, present * 5 // 4))
+def _room(wanted: int, enough: int) -> FloatArray:
+    """Room for ``wanted`` values, or for ``enough`` where the system does not promise so much."""
+    with suppress(MemoryError):
+        return np.empty(max(wanted, enough))
+    return np.empty(enough)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tui_regress.engine.divergence import finite
 from tui_regress.engine.events import Best, Block, FloatArray, Plain, Status, StopRule, Verdict
+from tui_regress.engine.landmarks import landmarks
 from tui_regress.engine.objective import coupled_decay
 from tui_regress.experiment import Experiment
 from tui_regress.text import plain, short
@@ -55,13 +56,11 @@ class Reached:
             return
         if math.isnan(self.first):
             self.first = float(block.loss[0])
-        fine = np.flatnonzero(finite(block))
-        if len(fine):
-            self.finite = _mark(block, block.loss, int(fine[-1]))
-        before = self.best
-        self.lowest = _lower(self.lowest, block, _where_finite(block, block.loss))
-        held = block.validation_loss
-        self.best = self.lowest if held is None else _lower(before, block, _where_finite(block, held))
+        found, before, held = landmarks(block), self.best, block.validation_loss
+        if found.finite is not None:
+            self.finite = _mark(block, block.loss, found.finite)
+        self.lowest = _lower(self.lowest, block, block.loss, found.best)
+        self.best = self.lowest if held is None else _lower(before, block, held, found.best_validation)
         if self.best is not None and self.best is not before:
             self.since = self.best.epoch
 
@@ -146,10 +145,9 @@ def outcome(epoch: int, epochs: int, verdict: Verdict | None) -> End:
     return End("completed", stop, "The one epoch is done." if epochs == 1 else f"All {epochs} epochs are done.")
 
 
-def _lower(before: Best | None, block: Block, losses: FloatArray) -> Best | None:
-    """The record of the lowest of ``losses``, shape (k,), if it is below that of ``before``; else ``before``."""
-    row = int(np.argmin(losses))
-    if math.isinf(losses[row]) or (before is not None and losses[row] >= before.loss):
+def _lower(before: Best | None, block: Block, losses: FloatArray, row: int | None) -> Best | None:
+    """The record in ``row`` of ``losses``, shape (k,), if there is one and it is below ``before``; else ``before``."""
+    if row is None or (before is not None and losses[row] >= before.loss):
         return before
     return _mark(block, losses, row)
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.events import Block, Checkpoint, Ended, Measured, Recovered, Started, Verdict
+from tui_regress.engine.exact import Exact
 from tui_regress.engine.history import History
-from tui_regress.engine.objective import Exact, parameter_names, predict
+from tui_regress.engine.objective import parameter_names, predict
+from tui_regress.engine.series import Series
 from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, LinearData, LogisticData, override
 from tui_regress.tui.draft import Draft
@@ -77,8 +79,8 @@ class Session:
         self.exact: Exact | None = None
         self.initial: NDArray[np.float64] | None = None
         self.forecast: Forecast | None = None
-        self.predicted: NDArray[np.float64] | None = None
-        """Shape (k,): the loss that theory predicts for records 0 … k − 1, where it can."""
+        self.predicted: Series | None = None
+        """The loss that theory predicts for records 0 … k − 1, where it can."""
         self.loaded: NDArray[np.float64] | None = None
         """Shape (p,): parameters of a saved model that was opened; None otherwise."""
         self.started: Started | None = None
@@ -227,7 +229,7 @@ class Session:
         """No records; messages of earlier runs are stale from now on."""
         self.run_id += 1
         self.state = RunState.IDLE
-        self.history = History()
+        self.history = History(self.experiment.training.epochs + 1)
         self.started = self.verdict = self.ended = self.loaded = self.ran = None
         self.measured = self.checkpoint = self.kept_id = self.interruption = None
         self.failure = ""

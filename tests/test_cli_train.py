@@ -483,10 +483,14 @@ def test_the_package_runs_as_a_module() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_run_and_the_end_line_still_comes(number: signal.Signals, store: Path) -> None:
-    process = start(*ENDLESS)
-    assert "start" in first_line(process)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    with start(*ENDLESS) as process:
+        assert "start" in first_line(process)
+        record = first_line(process)  # before it, there is none to compare with
+        process.send_signal(number)
+        assert process.stdout
+        assert process.stderr
+        # Not communicate: it would leave out what has been read ahead.
+        out, err = record + process.stdout.read(), process.stderr.read()
     *_, last, end = Result(0, out, err).events
     assert (process.returncode, err) == (
         Exit.INTERRUPTED,

@@ -376,7 +376,8 @@ print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.st
         assert told[0] == f"{portions * 50_000:,} rows predicted."
         return int(told[1])
 
-    assert peak(60) < 1.25 * peak(15)  # all of it in memory would make it 1.5 times as much
+    # polars reads a little ahead, which the smaller one must be large enough to show.
+    assert peak(90) < 1.25 * peak(30)  # all of it in memory would make it 1.6 times as much
 
 
 def test_the_prediction_has_the_decimal_mark_of_the_other_numbers(files: Files) -> None:

@@ -23,7 +23,7 @@ from tui_regress.engine import objective
 from tui_regress.engine.checkpoints import load_model
 from tui_regress.experiment import Column, Experiment, Linear, Model, Table
 from tui_regress.files import replacing
-from tui_regress.problems import InputError
+from tui_regress.problems import InputError, WriteError
 from tui_regress.runs.kept import KeptRun
 from tui_regress.text import printable
 
@@ -213,7 +213,9 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except PolarsError as error:
-        raise InputError(f"{printable(str(out))}: cannot be written: {printable(str(error))}.") from None
+        # In front of the system's own words stand the names of the layers that passed them on.
+        reason = str(error).rpartition("IO error: ")[2]
+        raise WriteError(f"{printable(str(out))}: cannot be written: {printable(reason)}.") from None
 
 
 def _rows(number: int) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tui_regress import __version__, cli, experiments
 from tui_regress.cli import Exit
 from tui_regress.cli.options import Setting
 from tui_regress.data import load_dataset
+from tui_regress.engine import timing
 from tui_regress.engine.checkpoints import save_model
 from tui_regress.experiment import Experiment, Table, builtin
 
@@ -42,6 +44,7 @@ def test_help_tells_of_the_dashboard_and_the_commands(call: Call, arguments: lis
         ("runs", ["show", "resume", "replay", "delete", "--name", "--status", "--limit", "--json"]),
         ("runs resume", ["--json", "--every", "--save", "--store"]),
         ("predict", ["MODEL|ID", "TABLE", "--output", "probability"]),
+        ("devices", ["[EXPERIMENT]", "--target", "--set", "--json"]),
         ("export", ["ID|EXPERIMENT", "script", "formula", "csv", "jsonl", "parquet", "tensorboard", "--set"]),
     ],
 )
@@ -76,6 +79,57 @@ def test_devices_always_has_a_cpu_and_a_reason_for_what_cannot_be_used(call: Cal
     assert all(device["name"] in text and device["reason"] in text for device in events)
 
 
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timings take no time."""
+    monkeypatch.setattr(timing, "timings", partial(timing.timings, seconds=0.001))
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_devices_times_an_experiment_and_says_what_is_fastest(call: Call) -> None:
+    code, out, _ = call("devices", "adam-line", "--set", "device.dtype=float64")
+    heading, _, titles, *rest = out.splitlines()
+    assert code == Exit.DONE
+    assert heading == "adam-line: 5 rows, 1 feature, float64"
+    assert re.split(r" {2,}", titles.strip()) == ["device", "gradient", "epochs/s", "against autograd", "first epoch"]
+    table = [line.split() for line in rest[: rest.index("")]]
+    assert {(device, gradient) for device, gradient, *_ in table} >= {("cpu", "autograd"), ("cpu", "compiled")}
+    rates = [float(rate.replace(",", "")) for _, _, rate, *_ in table]
+    assert rates == sorted(rates, reverse=True)
+    assert "cpu numpy: knows only the sgd optimizer" in rest
+    assert rest[-1].startswith(f"{table[0][1]} on {'the CPU' if table[0][0] == 'cpu' else table[0][0]} wins")
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_timings_in_json_are_an_object_each_and_the_verdict_is_the_last(call: Call, houses: Path) -> None:
+    result = call("devices", houses, "--target", "price", "--json")
+    assert result.code == Exit.DONE
+    *found, verdict = result.events
+    keys = ["event", "device", "gradient", "epochs_per_second", "against_autograd", "first_seconds", "auto", "reason"]
+    assert all(list(event) == keys and event["event"] == "timing" for event in found)
+    autograd = found[0]
+    assert (autograd["device"], autograd["gradient"], autograd["against_autograd"]) == ("cpu", "autograd", 1.0)
+    assert autograd["epochs_per_second"] > 0
+    assert autograd["first_seconds"] > 0
+    assert sum(event["auto"] for event in found) == 1
+    for event in found:
+        assert bool(event["reason"]) == (event["epochs_per_second"] is None) == (event["first_seconds"] is None)
+    assert list(verdict) == ["event", "device", "gradient", "message"]
+    best = max(found, key=lambda event: event["epochs_per_second"] or 0)
+    assert (verdict["event"], verdict["device"], verdict["gradient"]) == ("verdict", best["device"], best["gradient"])
+    assert " wins" in verdict["message"]
+    # What a person should know of the table is nothing for a program.
+    assert result.err == "1 of 5 rows left out: a value is missing.\n"
+
+
+def test_ctrl_c_ends_the_timing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(timing, "timings", interrupted)
+    assert call("devices", "gentle-line").code == Exit.INTERRUPTED
+
+
 # Mistakes: exit code 2 and one line
 
 
@@ -91,6 +145,15 @@ def test_devices_always_has_a_cpu_and_a_reason_for_what_cannot_be_used(call: Cal
             ["--them", "dark"],
             "No such option '--them' (did you mean one of: '--help', '--store', '--theme'?); see `tui-regress --help`.",
         ),
+        (
+            ["devices", "--set", "optimizer.lr=1"],
+            "Missing argument 'EXPERIMENT': the other options change one; see `tui-regress devices --help`.",
+        ),
+        (
+            ["devices", "gentle-line", "--set", "model.init=[1.0]"],
+            "model.init = [1.0]: must hold 2 numbers (w[x], b), not 1.",
+        ),
+        (["devices", "missing.csv", "--target", "y"], "missing.csv: there is no such file."),
         (["runs", "--limi", "3"], "No such option '--limi' (did you mean '--limit'?); see `tui-regress runs --help`."),
         (
             ["trian", "gentle-line", "--json"],

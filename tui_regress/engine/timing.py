@@ -17,6 +17,7 @@ from tui_regress.engine.minibatches import batch_size
 from tui_regress.engine.objective import check_fit
 from tui_regress.experiment import ON_CPU, Experiment, Training, override
 from tui_regress.problems import ExperimentError, describe
+from tui_regress.text import compact_exponent
 
 GRADIENTS = tuple(name for name in get_args(Training.__annotations__["gradient"]) if name != "auto")
 """All that an experiment can ask for by name; the first is the reference."""
@@ -112,7 +113,7 @@ def verdict(found: Sequence[Timing], experiment: Experiment, dataset: Dataset) -
 
 def times(ratio: float) -> str:
     """``61,200×``, ``1.3×``: how many times as much."""
-    return f"{float(f'{ratio:.3g}'):,.0f}×" if ratio >= 9.95 else f"{ratio:.2g}×"
+    return f"{float(f'{ratio:.3g}'):,.0f}×" if ratio >= 9.95 else f"{compact_exponent(f'{ratio:.2g}')}×"
 
 
 def lasting(seconds: float) -> str:
@@ -272,7 +273,7 @@ def _wake(device: str) -> None:
 
     parameter = torch.nn.Parameter(torch.ones(2, 2, device=device))
     optimizer = torch.optim.SGD([parameter])
-    (parameter @ parameter).sum().backward()
+    (parameter @ parameter).sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     parameter.sum().item()
 

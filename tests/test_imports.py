@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "numpy", "polars", "textual", "plotext", "rich", "sympy"}
+HEAVY = {"torch", "numpy", "polars", "numba", "textual", "plotext", "rich", "sympy"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -34,13 +34,27 @@ def test_the_engine_knows_neither_textual_nor_plotext() -> None:
     assert not loaded & {"textual", "plotext", "rich", "click"}
 
 
-def test_the_dashboard_is_there_before_torch() -> None:
-    loaded = loaded_by("import tui_regress.tui.app")
+def test_the_first_paint_waits_for_nothing_that_computes_or_draws_charts() -> None:
+    loaded = loaded_by(
+        "from tui_regress.cli.options import opened, store_path; from tui_regress.tui.app import LabApp;"
+        "app = LabApp(opened('gentle-line', None, None, None, ()), store=store_path(None)); app.get_default_screen()"
+    )
     assert "textual" in loaded
-    assert "torch" not in loaded
+    assert not loaded & {"torch", "numpy", "polars", "numba", "plotext", "sqlite3"}
 
 
-def test_opening_a_built_in_experiment_needs_neither_torch_nor_polars() -> None:
+def test_the_main_screen_is_there_before_torch() -> None:
+    loaded = loaded_by("from tui_regress.tui.app import load_screen; load_screen()")
+    assert "numpy" in loaded
+    assert not loaded & {"torch", "polars", "numba"}
+
+
+def test_opening_a_built_in_experiment_needs_no_numpy() -> None:
+    loaded = loaded_by("from tui_regress.data.opening import open_experiment; open_experiment('gentle-line')")
+    assert not loaded & HEAVY
+
+
+def test_generating_data_needs_neither_torch_nor_polars() -> None:
     loaded = loaded_by(
         "from tui_regress.data.opening import open_experiment; from tui_regress.data import load_dataset;"
         "load_dataset(open_experiment('gentle-line'))"

@@ -6,8 +6,9 @@
 See :mod:`tui_regress.api`. A name loads what it needs when it is first used: importing the package costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tui_regress.lazy import names_from
 
 if TYPE_CHECKING:
     from tui_regress.api import Result, open_table, train
@@ -27,12 +28,7 @@ _HOMES = {
 }
 
 if not TYPE_CHECKING:  # a type checker that saw it would take any misspelt name for one of ours
-
-    def __getattr__(name: str) -> object:
-        """Load a public name from where it lives."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
+    __getattr__ = names_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,8 @@ import pytest
 from tests.tui.support import made_up_block
 from tui_regress.data import load_dataset
 from tui_regress.engine.events import Ended, Verdict
-from tui_regress.engine.objective import exact_solution, initial_parameters
+from tui_regress.engine.exact import exact_solution
+from tui_regress.engine.objective import initial_parameters
 from tui_regress.experiment import Logistic, builtin
 from tui_regress.tui.session import LADDER, RunState, Session
 from tui_regress.tui.settings import value_of

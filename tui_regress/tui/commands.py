@@ -1,11 +1,14 @@
 """Every command once: its key, its word in the footer, its sentence in the help and the palette."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
 from tui_regress.experiment import Table
-from tui_regress.tui.session import RunState, Session
+
+if TYPE_CHECKING:
+    from tui_regress.tui.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,14 @@ class Command:
         """The key as people write it."""
         return self.display or self.keys
 
+    @property
+    def footer_display(self) -> str:
+        """The key as the footer writes it."""
+        return self.footer_key or self.key_display
+
     def binding(self) -> Binding:
         """For a screen's BINDINGS."""
-        return Binding(
-            self.keys, self.action, self.label, show=self.footer, key_display=self.footer_key or self.key_display
-        )
+        return Binding(self.keys, self.action, self.label, show=self.footer, key_display=self.footer_display)
 
 
 COMMANDS = (
@@ -122,13 +128,23 @@ COMMANDS = (
         "esc",
     ),
     Command("i", "explain", "why", "Why: the forecast explained for this very experiment", "Program"),
+    Command(
+        "b", "time_devices", "timings", "Time this experiment on each device, by each gradient", "Program", footer=False
+    ),
     Command("question_mark", "help", "help", "What the keys do and how to read the screen", "Program", "?"),
     Command("q", "quit", "quit", "Leave; asks first while training", "Program"),
 )
 
+_FROM_THE_FIRST = {"start", "step", "raise_lr", "open", "runs", "help", "quit"}
+AT_ONCE = tuple(command for command in COMMANDS if command.action in _FROM_THE_FIRST)
+"""What the footer names before anything is known of the data: possible with every experiment."""
 
-def possible(action: str, session: Session) -> bool | None:
+
+def possible(action: str, session: "Session") -> bool | None:
     """Whether ``action`` makes sense now: None where it will, once a setting is put right."""
+    # The session needs numpy, and the curtain, which names the commands, none of it.
+    from tui_regress.tui.session import RunState
+
     match action:
         case "start":
             if session.problems and not session.state.active:
@@ -162,4 +178,6 @@ def possible(action: str, session: Session) -> bool | None:
             return session.forecast is not None
         case "open" | "runs":
             return not session.state.active
+        case "time_devices":
+            return session.dataset is not None and session.can_start
     return True

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from textual.message import Message
 
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Recovered, Resume
+from tui_regress.engine.series import Series
 from tui_regress.engine.stability import readable, safe_lr
 from tui_regress.experiment import Experiment
 from tui_regress.tui import messages
@@ -152,6 +154,13 @@ class Conductor:
             self._control.set_lr(self.session.experiment.optimizer.lr)
         return changed
 
+    def time(self, post: Callable[[Message], object]) -> Control:
+        """Have this experiment timed on each device, and ``post`` told of it; returns the hand that stops it."""
+        session, control = self.session, Control()
+        assert session.dataset is not None, "nothing is timed before"  # noqa: S101 - for the type checker
+        self._runner.time(session.experiment, session.dataset, control, post)
+        return control
+
     def prepare(self) -> None:
         """Have the data loaded and examined, unless a setting is wrong."""
         session = self.session
@@ -180,7 +189,8 @@ class Conductor:
         """What training will do."""
         if message.request != self.session.request:
             return False
-        self.session.forecast, self.session.predicted = message.forecast, message.predicted
+        self.session.forecast = message.forecast
+        self.session.predicted = None if message.predicted is None else Series.of(message.predicted)
         return True
 
     def solved(self, message: messages.Solved) -> bool:

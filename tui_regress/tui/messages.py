@@ -1,6 +1,7 @@
 """What the threads behind the dashboard say to its screen. Frozen contents only; each carries the id it answers."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from tui_regress.engine.devices import DeviceInfo
 from tui_regress.engine.events import Block, Checkpoint, Ended, Measured, Recovered, Started, Verdict
 from tui_regress.engine.exact import Exact
 from tui_regress.engine.stability import Forecast
+
+if TYPE_CHECKING:
+    from tui_regress.engine.timing import Timing
 
 
 class Told(Message):
@@ -154,5 +158,29 @@ class RunEnded(Told):
     run_id: int
     ended: Ended | None
     """None if training failed."""
+    failure: str = ""
+    """One sentence where it did."""
+
+
+@dataclass
+class TimingBegun(Message):
+    """The next device and gradient are being timed."""
+
+    what: str
+
+
+@dataclass
+class Timed(Message):
+    """How fast the experiment is on one device by one gradient, or why it is not."""
+
+    timing: "Timing"
+
+
+@dataclass
+class TimingsEnded(Message):
+    """The last word of the thread that times, unless it was stopped."""
+
+    verdict: str
+    """Which one wins, and why; empty if it failed."""
     failure: str = ""
     """One sentence where it did."""

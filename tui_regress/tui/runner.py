@@ -28,7 +28,8 @@ from tui_regress.engine.events import (
     Started,
     Verdict,
 )
-from tui_regress.engine.objective import Exact, check_fit, exact_solution, starting_point
+from tui_regress.engine.exact import Exact, exact_solution
+from tui_regress.engine.objective import check_fit, starting_point
 from tui_regress.experiment import Experiment, Linear, Training
 from tui_regress.problems import ExperimentError, describe
 from tui_regress.tui import messages
@@ -99,6 +100,16 @@ class Runner:
         self._training = self._spawn(
             "training", self._train, self._training, run_id, experiment, dataset, control, resume, kept
         )
+
+    def time(
+        self, experiment: Experiment, dataset: Dataset, control: Control, post: Callable[[Message], object]
+    ) -> None:
+        """Time ``experiment`` on each device by each gradient, and tell ``post``, which any thread may call.
+
+        Answers with TimingBegun and Timed …, and last, unless it is stopped, TimingsEnded. A training stops it.
+        """
+        self._control = control
+        self._training = self._spawn("timing", self._time, self._training, experiment, dataset, control, post)
 
     def close(self, timeout: float) -> None:
         """Stop training and wait for its thread, ``timeout`` seconds at most."""
@@ -193,6 +204,32 @@ class Runner:
             failure = describe(error)
         finally:
             self._post(messages.RunEnded(run_id, ended, failure))
+
+    def _time(
+        self,
+        before: threading.Thread | None,
+        experiment: Experiment,
+        dataset: Dataset,
+        control: Control,
+        post: Callable[[Message], object],
+    ) -> None:
+        if before is not None:
+            before.join()
+        try:
+            from tui_regress.engine.timing import Timing, timings, verdict
+
+            def tell(what: str, _share: float | None) -> None:
+                post(messages.TimingBegun(what))
+
+            found: list[Timing] = []
+            for timing in timings(experiment, dataset, control, progress=tell):
+                found.append(timing)
+                post(messages.Timed(timing))
+            if not control.stopped:
+                post(messages.TimingsEnded(verdict(found, experiment, dataset)))
+        except Exception as error:
+            log.debug("timing failed", exc_info=True)
+            post(messages.TimingsEnded("", describe(error)))
 
     def _telling_checkpoints(self, events: Iterator[Event], run_id: int) -> Iterator[Event]:
         """Pass ``events`` on; the store, if there is one, keeps the checkpoints for itself."""

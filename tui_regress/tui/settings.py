@@ -1,5 +1,6 @@
 """Which settings the panes show for an experiment, and how a setting turns into text and back."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -62,7 +63,9 @@ def data_settings(experiment: Experiment) -> list[Setting]:
 
 def model_settings(experiment: Experiment) -> list[Setting]:
     """The fields of the model and optimizer pane."""
-    loss = _choices(type(experiment.model), "loss")
+    loss, gradients = _choices(type(experiment.model), "loss"), _choices(Training, "gradient")
+    if not isinstance(experiment.model, Linear):
+        gradients = tuple(name for name in gradients if name != "statistics")
     fields = [
         Setting("model.kind", "Model", "choice", "A straight line, or a probability", ("linear", "logistic")),
         Setting("model.loss", "Loss", "choice", "What training brings down", loss),
@@ -106,7 +109,7 @@ def model_settings(experiment: Experiment) -> list[Setting]:
             "Early stopping: epochs without a lower validation loss before the run ends",
             zero="off",
         ),
-        Setting("training.gradient", "Gradient", "choice", "How it is computed", _choices(Training, "gradient")),
+        Setting("training.gradient", "Gradient", "choice", "How it is computed", gradients),
         Setting(
             "training.on_divergence",
             "Diverging",
@@ -133,6 +136,22 @@ def device_settings(devices: tuple[str, ...]) -> list[Setting]:
         ),
         Setting("device.dtype", "Precision", "choice", "Of all numbers in training", _choices(Device, "dtype")),
     ]
+
+
+def lines(settings: Iterable[Setting]) -> Iterator[list[Setting]]:
+    """The settings of each line of a pane: two where they are short."""
+    line: list[Setting] = []
+    for setting in settings:
+        if setting.wide or len(line) == 2:
+            if line:
+                yield line
+            line = []
+        line.append(setting)
+        if setting.wide:
+            yield line
+            line = []
+    if line:
+        yield line
 
 
 def value_of(experiment: Experiment, key: str) -> Any:

@@ -1,9 +1,12 @@
 """Light and dark, with one accent. The hues are Okabe and Ito's, which colour-blind people can tell apart."""
 
+from typing import TYPE_CHECKING
+
 from textual.app import App
 from textual.theme import Theme
 
-from tui_regress.tui.charts import Palette
+if TYPE_CHECKING:
+    from tui_regress.tui.charts import Palette
 
 DARK = Theme(
     name="lab-dark",
@@ -95,8 +98,11 @@ def inks(app: App[object]) -> dict[str, str]:
     return {name: "default" if value == "transparent" else value.removeprefix("ansi_") for name, value in colours}
 
 
-def palette(app: App[object]) -> Palette:
+def palette(app: App[object]) -> "Palette":
     """The chart colours of the app's theme."""
+    # The charts need numpy, and the first paint none of them.
+    from tui_regress.tui.charts import Palette
+
     colours = inks(app)
     return Palette(
         line=colours["accent"],

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from tests.tui.charts.reading import PALETTE, cells, dots, has_size, rows
+from tui_regress.engine.series import Series
 from tui_regress.tui.charts import Mark, fit_chart, loss_chart, message_chart, predicted_chart
 
 FloatArray = NDArray[np.float64]
@@ -123,6 +124,23 @@ def test_one_bad_epoch_among_a_million_is_marked() -> None:
 
     assert "✕" in chart.plain
     assert "not finite from epoch 400000" in chart.plain
+
+
+@pytest.mark.parametrize("count", [1, 200, 30_000, 1_000_000])
+def test_a_series_is_drawn_as_its_values_are(count: int) -> None:
+    losses = np.exp(-np.arange(count) / count * 9)
+    losses[count // 3 : count // 3 + count // 5] = np.nan
+
+    from_values, from_series = loss(losses), loss_chart(Series.of(losses), 0, 80, 14, PALETTE, log=True)
+
+    assert [*cells(from_series, PALETTE.mark).items()] == [*cells(from_values, PALETTE.mark).items()]
+    # The buckets begin a little elsewhere: by a dot.
+    for one, other in pairwise((*map(_dots_of_the_line, (from_series, from_values, from_series)),)):
+        assert all({(x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)} & other for x, y in one)
+
+
+def _dots_of_the_line(chart: Text) -> set[tuple[int, int]]:
+    return dots(chart, PALETTE.line)
 
 
 def test_every_gap_is_marked_and_the_line_goes_on_after_it() -> None:

@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_regress.engine.series import Series
 from tui_regress.tui.charts import geometry
 from tui_regress.tui.charts.scales import Axis
 
@@ -35,11 +38,33 @@ def test_a_bucket_is_broken_where_it_holds_a_value_that_is_not_finite(values: li
         assert np.isnan(low) == (not finite[start:end].any())
 
 
+@given(st.integers(1, 20_000), st.integers(1, 60), st.integers(0, 9))
+def test_a_series_is_reduced_as_its_values_are_in_buckets_that_begin_at_most_a_quarter_off(
+    count: int, buckets: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=count)
+    values[rng.random(count) < 0.001] = np.nan
+    reduced = geometry.envelope(Series.of(values), buckets)
+
+    even = np.linspace(0, count, min(count, buckets) + 1)
+    assert np.abs(reduced.edges - even).max() <= 1 + count / buckets / 4
+    assert (reduced.edges[0], reduced.edges[-1]) == (0, count)
+    for at, (start, end) in enumerate(pairwise(reduced.edges.tolist())):
+        part = values[start:end]
+        finite = part[np.isfinite(part)]
+        expected = (finite.min(), finite.max()) if len(finite) else (np.nan, np.nan)
+        np.testing.assert_array_equal((reduced.low[at], reduced.high[at]), expected)
+        assert reduced.broken[at] == (len(finite) < len(part))
+        assert reduced.rising[at] == (part[-1] >= part[0])
+
+
 def test_one_spike_in_a_million_survives_the_reduction() -> None:
     values = np.zeros(1_000_000)
     values[654_321] = 1.0
 
-    assert geometry.envelope(values, 160).high.max() == 1.0
+    for series in (values, Series.of(values)):
+        assert geometry.envelope(series, 160).high.max() == 1.0
 
 
 def test_vertices_follow_the_direction_of_the_series() -> None:

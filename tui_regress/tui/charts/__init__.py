@@ -2,6 +2,6 @@
 
 from tui_regress.tui.charts.fit import Curve, fit_chart, predicted_chart
 from tui_regress.tui.charts.frame import Palette, message_chart
-from tui_regress.tui.charts.loss import Mark, loss_chart
+from tui_regress.tui.charts.loss import Losses, Mark, loss_chart
 
-__all__ = ["Curve", "Mark", "Palette", "fit_chart", "loss_chart", "message_chart", "predicted_chart"]
+__all__ = ["Curve", "Losses", "Mark", "Palette", "fit_chart", "loss_chart", "message_chart", "predicted_chart"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tui_regress.engine.series import Series, Stretches
 from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -39,18 +40,51 @@ class Envelope:
         return np.repeat(middle[keep], 2), np.c_[first, second][keep].ravel(), joined[keep].ravel()
 
 
-def envelope(values: FloatArray, buckets: int) -> Envelope:
-    """``values`` (shape (n,), n ≥ 1) in at most ``buckets`` buckets of nearly one length."""
+def envelope(values: FloatArray | Series, buckets: int) -> Envelope:
+    """``values`` (shape (n,), n ≥ 1) in at most ``buckets`` buckets of nearly one length.
+
+    A long Series costs no more than a short one: its buckets begin where the series has a stretch of its own beginning,
+    a quarter of a bucket off at most.
+    """
     count = min(len(values), buckets)
     edges = np.linspace(0, len(values), count + 1).astype(np.intp)
-    starts, ends = edges[:-1], edges[1:] - 1
-    finite = np.isfinite(values)
-    broken = np.zeros(count, dtype=bool)
-    if not finite.all():
-        broken = np.logical_or.reduceat(~finite, starts)
-        values = np.where(finite, values, np.nan)
-    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
-    return Envelope(edges, low, high, values[ends] >= values[starts], broken)
+    if isinstance(values, Series):
+        if (parts := values.stretches(len(values) // (2 * count))) is not None:
+            return _from_stretches(values.view, parts, edges)
+        values = values.view
+    return Envelope(edges, *_extremes(values, edges[:-1]), _rising(values, edges), _broken(values, edges[:-1]))
+
+
+def _from_stretches(values: FloatArray, parts: Stretches, edges: IntArray) -> Envelope:
+    """What :func:`envelope` gives, its ``edges`` moved to the nearest stretches but for the first and the last."""
+    firsts = (edges[:-1] + parts.size // 2) // parts.size
+    edges = np.append(firsts * parts.size, edges[-1])
+    low, high = np.fmin.reduceat(parts.low, firsts), np.fmax.reduceat(parts.high, firsts)
+    broken = np.logical_or.reduceat(parts.broken, firsts)
+    # The values behind the last full stretch belong to the last bucket.
+    rest = values[len(parts.low) * parts.size :]
+    if len(rest):
+        start = np.zeros(1, dtype=np.intp)
+        (lowest,), (highest,) = _extremes(rest, start)
+        low[-1], high[-1] = np.fmin(low[-1], lowest), np.fmax(high[-1], highest)
+        broken[-1] |= _broken(rest, start)[0]
+    return Envelope(edges, low, high, _rising(values, edges), broken)
+
+
+def _extremes(values: FloatArray, starts: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest finite value of each part from one of ``starts`` to the next."""
+    if not np.isfinite(values).all():
+        values = np.where(np.isfinite(values), values, np.nan)
+    return np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+
+
+def _broken(values: FloatArray, starts: IntArray) -> BoolArray:
+    """Which of these parts holds a value that is not finite."""
+    return np.asarray(np.logical_or.reduceat(~np.isfinite(values), starts))
+
+
+def _rising(values: FloatArray, edges: IntArray) -> BoolArray:
+    return np.asarray(values[edges[1:] - 1] >= values[edges[:-1]])
 
 
 def clip(

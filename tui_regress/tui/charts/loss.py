@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from rich.text import Text
 
+from tui_regress.engine.series import Series
 from tui_regress.tui.charts.canvas import DOTS_ACROSS
 from tui_regress.tui.charts.frame import DASHED, DOTTED, LINE, POINT, Frame, Palette, message_chart
 from tui_regress.tui.charts.geometry import Envelope, envelope
 from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray, limits, log_limits
+
+Losses = FloatArray | Series
+"""Of consecutive records, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +24,23 @@ class Mark:
 
 
 def loss_chart(
-    losses: FloatArray,
+    losses: Losses,
     first_epoch: int,
     width: int,
     height: int,
     palette: Palette,
     *,
     log: bool,
-    validation: FloatArray | None = None,
-    predicted: FloatArray | None = None,
+    validation: Losses | None = None,
+    predicted: Losses | None = None,
     mark: Mark | None = None,
 ) -> Text:
     """``losses`` (shape (n,)) of the epochs from ``first_epoch`` on: ``height`` lines of ``width`` cells.
 
-    Every spike is seen however long the series. Where the loss is not finite the line ends, and a cross, a vertical
-    line and a sentence say so. On a log axis losses of 0 lie at the bottom, named 0. ``validation`` (shape (n,)), the
-    losses over rows held out, is a dashed line; ``predicted`` (shape (n,)), a dotted line, does not move the axes.
+    Every spike is seen however long the series; one that is a Series costs the same at any length. Where the loss is
+    not finite the line ends, and a cross, a vertical line and a sentence say so. On a log axis losses of 0 lie at the
+    bottom, named 0. ``validation`` (shape (n,)), the losses over rows held out, is a dashed line; ``predicted`` (shape
+    (n,)), a dotted line, does not move the axes.
     Without losses the chart is empty.
     """
     if not len(losses):
@@ -75,7 +80,7 @@ def loss_chart(
         index, values, joined = held_out.vertices()
         frame.line(first_epoch + index, on_axis(values, y_axis), palette.held_out, joined, sample=DASHED)
     if len(losses) == 1:
-        frame.point(first_epoch, float(on_axis(losses, y_axis)[0]), POINT, palette.line)
+        frame.point(first_epoch, float(on_axis(losses[:1], y_axis)[0]), POINT, palette.line)
     for gap in reversed(gaps):
         _draw_end(frame, losses, first_epoch, gap, y_axis, first=gap == gaps[0])
     for shown in marks:
@@ -91,7 +96,7 @@ def _legend(palette: Palette, *, held_out: bool, predicted: bool) -> tuple[tuple
     return tuple(entries) if len(entries) > 1 else ()
 
 
-def _draw_end(frame: Frame, losses: FloatArray, first_epoch: int, gap: int, axis: Axis, *, first: bool) -> None:
+def _draw_end(frame: Frame, losses: Losses, first_epoch: int, gap: int, axis: Axis, *, first: bool) -> None:
     """A cross on the last finite loss before ``gap``, and the sentence beside the ``first`` one."""
     height = axis.high
     if gap and np.isfinite(losses[gap - 1]):
@@ -122,10 +127,10 @@ def on_axis(losses: FloatArray, axis: Axis) -> FloatArray:
     return np.maximum(exponents, axis.low)
 
 
-def _gaps(losses: FloatArray, buckets: Envelope) -> list[int]:
+def _gaps(losses: Losses, buckets: Envelope) -> list[int]:
     """Where the loss stops being finite, at most once a bucket."""
     begins = buckets.broken & ~np.r_[False, buckets.broken[:-1]]
-    return [
-        int(start + np.argmin(np.isfinite(losses[start:end])))
-        for start, end in zip(buckets.edges[:-1][begins], buckets.edges[1:][begins], strict=True)
-    ]
+    edges = zip(buckets.edges[:-1][begins].tolist(), buckets.edges[1:][begins].tolist(), strict=True)
+    if isinstance(losses, Series):
+        return [losses.first_break(start, end) for start, end in edges]
+    return [start + int(np.argmin(np.isfinite(losses[start:end]))) for start, end in edges]

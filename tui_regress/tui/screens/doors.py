@@ -18,6 +18,7 @@ from tui_regress.tui.screens.views import Views
 from tui_regress.tui.session import RunState, Session
 
 if TYPE_CHECKING:
+    from tui_regress.engine.timing import Timing
     from tui_regress.tui.screens.runs import RunChosen
 
 Prepare = Literal["now", "soon", "no"]
@@ -47,6 +48,15 @@ class Doors(Views):
         if session.forecast is not None and session.dataset is not None:
             paragraphs = explanation(session.experiment, session.dataset.rows, session.forecast)
             self.app.push_screen(ExplainScreen(session.experiment.name, paragraphs))
+
+    def action_time_devices(self) -> None:
+        """What is fastest here for this experiment."""
+        from tui_regress.tui.screens.timings import TimingsScreen
+
+        session = self.session
+        if session.dataset is not None:
+            screen = TimingsScreen(session.experiment.name, session.dataset, self.conductor.time)
+            self.app.push_screen(screen, self._timing_chosen)
 
     def action_open(self) -> None:
         """The list of experiments."""
@@ -117,6 +127,11 @@ class Doors(Views):
             case "continue":
                 self.conductor.continue_()
         await self.experiment_changed(prepare="no")
+
+    async def _timing_chosen(self, timing: "Timing | None") -> None:
+        if timing is not None:
+            self.session.edit({"training.gradient": timing.gradient, "device.name": timing.device})
+            await self.experiment_changed()
 
     def _quit_chosen(self, choice: QuitChoice | None) -> None:
         if choice == "stop":

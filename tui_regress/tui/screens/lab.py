@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,9 +18,10 @@ from tui_regress.tui.commands import COMMANDS, possible
 from tui_regress.tui.conductor import Conductor
 from tui_regress.tui.runner import Runner
 from tui_regress.tui.screens.doors import Doors, Prepare
-from tui_regress.tui.screens.views import VIEWS
+from tui_regress.tui.screens.stage import VIEWS
 from tui_regress.tui.session import Session
 from tui_regress.tui.settings import data_settings, model_settings
+from tui_regress.tui.turns import Turns
 from tui_regress.tui.widgets.banner import Banner
 from tui_regress.tui.widgets.code_pane import CodePane
 from tui_regress.tui.widgets.device_pane import DevicePane
@@ -31,6 +32,13 @@ from tui_regress.tui.widgets.parameters_pane import ParametersPane
 from tui_regress.tui.widgets.run_pane import RunPane
 from tui_regress.tui.widgets.stability_pane import StabilityPane
 from tui_regress.tui.widgets.status_line import StatusLine
+
+
+class _Showing(Protocol):
+    """A part of the screen that shows the session."""
+
+    def show(self, session: Session, /) -> object: ...
+
 
 Shown = Literal["settings", "everything", "progress", "next frame", "nothing"]
 
@@ -53,7 +61,6 @@ _HEARD: dict[type[messages.Told], tuple[Callable[[Conductor, Any], bool], Shown]
 }
 """What becomes of each word of the threads, and what of the screen it changes."""
 
-FRAMES_PER_SECOND = 12
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
 PATIENCE_WITH_TORCH = 0.3
@@ -72,8 +79,8 @@ class LabScreen(Doors):
         super().__init__(session, Conductor(session, self._runner), store)
         self.devices: tuple[DeviceInfo, ...] | None = None
         self._model = model
-        self.dirty = False
-        """Records have come that no frame has shown yet."""
+        self._turns: Turns[_Showing] = Turns(())
+        self._ticking: Timer | None = None
         self._settling: Timer | None = None
         self._composing = asyncio.Lock()
 
@@ -100,8 +107,9 @@ class LabScreen(Doors):
     async def on_mount(self) -> None:
         """Show the experiment, then load what takes time."""
         self.action_view("loss")
+        self._turns = Turns(self._progressing())
+        self._ticking = self.set_interval(self._turns.seconds, self._take_turn, pause=True)
         await self.experiment_changed()
-        self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
         if self._model is not None:
             self.run_worker(self.open_model(self._model))
         self.set_timer(PATIENCE_WITH_TORCH, self._runner.survey_devices)
@@ -123,7 +131,9 @@ class LabScreen(Doors):
                 self._show_progress()
                 self.refresh_bindings()
             case "next frame":
-                self.dirty = True
+                self._turns.news()
+                if self._ticking is not None:
+                    self._ticking.resume()
 
     async def on_devices_found(self, message: messages.DevicesFound) -> None:
         """torch is loaded."""
@@ -266,26 +276,38 @@ class LabScreen(Doors):
             await self.query_one("#model", Form).show(experiment, model_settings(experiment), pending)
             await self.query_one(DevicePane).show(experiment, self.devices, pending)
 
-    def _frame(self) -> None:
-        if self.dirty:
-            self.dirty = False
-            self._show_progress()
+    @property
+    def dirty(self) -> bool:
+        """Something has come that is not drawn yet."""
+        return bool(self._turns)
+
+    def _progressing(self) -> "tuple[_Showing, ...]":
+        """What changes with every record."""
+        return (
+            self.query_one(StatusLine),
+            self.query_one(LossPane),
+            self.query_one(RunPane),
+            self.query_one(FitPane),
+            self.query_one(ParametersPane),
+            self.query_one(StabilityPane),
+            self.query_one(CodePane),
+        )
+
+    def _take_turn(self) -> None:
+        if (pane := self._turns.take()) is not None:
+            pane.show(self.session)
+        if not self._turns and self._ticking is not None:
+            self._ticking.pause()
 
     def _show_progress(self) -> None:
-        """What changes with every record."""
+        self._turns.clear()
         with self.app.batch_update():
-            self.query_one(StatusLine).show(self.session)
-            self.query_one(RunPane).show(self.session)
-            self.query_one(LossPane).show(self.session)
-            self.query_one(FitPane).show(self.session)
-            self.query_one(ParametersPane).show(self.session)
-            self.query_one(StabilityPane).show(self.session)
-            self.query_one(CodePane).show(self.session)
+            for pane in self._progressing():
+                pane.show(self.session)
 
     def _refresh_all(self) -> None:
         """What changes with the state."""
         session = self.session
-        self.dirty = False
         self._show_progress()
         self.query_one(Banner).show(session)
         rows = session.dataset.rows if session.dataset else None

@@ -1,22 +1,16 @@
 """Getting about on the main screen: views, axes, the whole screen for one pane, light and dark."""
 
 from textual import on
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Tabs
 
+from tui_regress.tui.screens.stage import VIEWS, Stage
 from tui_regress.tui.widgets.form import Field
 from tui_regress.tui.widgets.loss_pane import LossPane
 
-VIEWS = ("setup", "loss", "fit", "parameters", "stability", "code")
-"""What the digits and, in narrow terminals, the tabs lead to."""
 
-
-class Views(Screen[None]):
+class Views(Stage):
     """The actions that change what is seen, and nothing else."""
-
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (116, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (34, "-high")]
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ class Banner(Static):
     """A heading and a sentence; its colour is the state's."""
 
     _session: Session | None = None
+    _shown: Text | None = None
 
     def on_resize(self) -> None:
         """Lay out anew for the width there is."""
@@ -31,7 +32,9 @@ class Banner(Static):
         ways = [Text.assemble((key, f"bold {accent}"), (f" {words}", plain)) for key, words in choices(session)]
         if ways:
             text = Text.assemble(text, "\n", flow(ways, "   ", self.content_size.width))
-        self.update(text)
+        if text != self._shown:
+            self._shown = text
+            self.update(text)
 
 
 def describe(session: Session) -> tuple[str, str]:

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
-from textual.widget import Widget
 
 from tui_regress.engine.objective import logits, predict
 from tui_regress.experiment import Linear, Logistic
 from tui_regress.tui import charts
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import palette
+from tui_regress.tui.widgets.pane import ChartPane
 
 SHOWN_ROWS = 5000
 """Rows drawn at most, evenly spread over the data: more would not change the picture, only its price."""
@@ -19,28 +19,22 @@ _STEEP = 30.0
 FloatArray = NDArray[np.float64]
 
 
-class FitPane(Widget, can_focus=True):
+class FitPane(ChartPane):
     """One feature: scatter, current line, exact line. Several: predicted against actual, or classes along the logit."""
-
-    ALLOW_MAXIMIZE = True
 
     def __init__(self) -> None:
         super().__init__(id="fit", classes="pane result")
         self.border_title = "Fit"
-        self._session: Session | None = None
 
-    def show(self, session: Session) -> None:
-        """Draw the data and parameters of ``session``."""
-        self._session = session
-        self.border_title = _title(session)
-        self.refresh()
+    def present(self, session: Session) -> None:
+        """The chart, and what it is of."""
+        self.head(_title(session))
+        super().present(session)
 
-    def render(self) -> Text:
-        """The chart at the pane's size."""
-        width, height = self.content_size
+    def draw(self, session: Session, width: int, height: int) -> Text:
+        """See :class:`ChartPane`."""
         colours = palette(self.app)
-        session = self._session
-        if session is None or session.dataset is None:
+        if session.dataset is None:
             return charts.message_chart(_waiting(session), width, height, colours)
         dataset, model, now = session.dataset, session.experiment.model, session.parameters
         X, y = _some(dataset.X, dataset.y)
@@ -90,11 +84,11 @@ class FitPane(Widget, can_focus=True):
         )
 
 
-def _waiting(session: Session | None) -> str:
+def _waiting(session: Session) -> str:
     """What there is to say while there are no data."""
-    if session is not None and session.problems:
+    if session.problems:
         return "no data yet"
-    stage, share = session.loading if session and session.loading else ("loading", None)
+    stage, share = session.loading or ("loading", None)
     return f"{stage} …" if share is None else f"{stage} … {share:.0%}"
 
 

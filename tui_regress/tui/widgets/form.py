@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Select
 
 from tui_regress.experiment import Experiment
-from tui_regress.tui.settings import Setting, from_text, to_text, value_of
+from tui_regress.tui.settings import Setting, from_text, lines, to_text, value_of
 
 
 class YesNo(Checkbox):
@@ -111,7 +111,7 @@ class Form(Vertical):
         """A line per pair of short fields."""
         self._lines = [
             Line([Field(setting, self._value(setting.key)) for setting in settings])
-            for settings in _lines(self._settings)
+            for settings in lines(self._settings)
         ]
         yield from self._lines
 
@@ -159,8 +159,9 @@ class Form(Vertical):
         # A field that has made room for those of another experiment may still have something to say: too late.
         field = next((field for field in self.fields if field.control is event.control), None)
         if field is not None:
-            value = field.read()
-            if value != self._value(field.setting.key) or field.has_class("-wrong"):
+            value, shown = field.read(), self._value(field.setting.key)
+            # A new field says what it holds: numbers in a list, which the experiment has in a tuple, are no edit.
+            if value != (list(shown) if isinstance(shown, tuple) else shown) or field.has_class("-wrong"):
                 self.post_message(self.Edited(field.setting.key, value))
 
     @on(Input.Submitted)
@@ -173,18 +174,3 @@ def _options(setting: Setting, value: Any) -> list[tuple[str, str]]:
     """The choices of ``setting``, with ``value`` among them also where it is none of them."""
     choices = setting.choices if str(value) in setting.choices else (*setting.choices, str(value))
     return [(choice, choice) for choice in choices]
-
-
-def _lines(settings: Sequence[Setting]) -> Iterator[list[Setting]]:
-    line: list[Setting] = []
-    for setting in settings:
-        if setting.wide or len(line) == 2:
-            if line:
-                yield line
-            line = []
-        line.append(setting)
-        if setting.wide:
-            yield line
-            line = []
-    if line:
-        yield line

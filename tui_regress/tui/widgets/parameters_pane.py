@@ -17,6 +17,7 @@ from tui_regress.tui.numbers import number
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import inks
 from tui_regress.tui.widgets.metrics import metrics_tables
+from tui_regress.tui.widgets.pane import Pane
 
 _WIDTH = 8
 _COLUMNS = ("value", "exact", "true", "gradient")
@@ -71,14 +72,15 @@ class NumberTable(DataTable[Text]):
                     self.update_cell(str(row), heading, cell)
 
 
-class ParametersPane(Vertical):
+class ParametersPane(Pane, Vertical):
     """Value, exact, true and gradient of each parameter; predictions; single gradients in per-sample training."""
 
     ALLOW_MAXIMIZE = True
 
     def __init__(self) -> None:
         super().__init__(id="parameters", classes="pane result")
-        self._session: Session | None = None
+        self._detailed: tuple[object, ...] | None = None
+        """What the details below the table were made of."""
         self.border_title = "Parameters"
 
     def compose(self) -> ComposeResult:
@@ -86,14 +88,8 @@ class ParametersPane(Vertical):
         yield NumberTable()
         yield Static(id="details")
 
-    def on_resize(self) -> None:
-        """Lay out anew for the width there is."""
-        if self._session is not None:
-            self.show(self._session)
-
-    def show(self, session: Session) -> None:
+    def present(self, session: Session) -> None:
         """Bring the numbers up to date."""
-        self._session = session
         table = self.query_one(NumberTable)
         history = session.history
         latest, finite = history.latest, history.last_finite
@@ -114,13 +110,27 @@ class ParametersPane(Vertical):
         wanted = ranked[: max(2, room)]
         table.show(session.names, {heading: columns[heading] for heading in _COLUMNS if heading in wanted}, name_width)
         ran_off = finite is not None and latest is not finite and latest is not None and latest.epoch != finite.epoch
-        self.border_subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""
+        subtitle = f"last finite: epoch {finite.epoch:,}" if finite and ran_off else ""
         if session.ended is not None and session.ended.stop == "early-stopping":
-            self.border_subtitle = f"best on validation: epoch {session.ended.record:,}"
-        details = self.query_one("#details", Static)
-        parts = _details(session, self.content_size.width, inks(self.app)["held-out"])
+            subtitle = f"best on validation: epoch {session.ended.record:,}"
+        self.head("Parameters", subtitle)
+        self._detail(session)
+
+    def _detail(self, session: Session) -> None:
+        """Bring up to date what stands below the table."""
+        width, held_out = self.content_size.width, inks(self.app)["held-out"]
+        samples = _sample_lines(session)
+        measured, predictions = session.measured, session.predictions
+        frame = width, held_out, session.exact, session.experiment, measured is None, len(predictions), len(samples)
+        made_of = frame, measured, predictions, samples
+        if made_of == self._detailed:
+            return
+        # Other numbers in the same places: then all the rest of the screen stays where it is.
+        moved = self._detailed is None or frame != self._detailed[0]
+        self._detailed = made_of
+        parts = _details(session, width, held_out, samples)
         self.set_class(bool(parts), "-detailed")
-        details.update(Group(*parts))
+        self.query_one("#details", Static).update(Group(*parts), layout=moved)
 
 
 def _name_width(names: tuple[str, ...]) -> int:
@@ -138,7 +148,7 @@ def _true_parameters(session: Session) -> NDArray[np.float64] | None:
     return session.dataset.true_parameters[: len(session.names)]
 
 
-def _details(session: Session, width: int, held_out: str) -> list[RenderableType]:
+def _details(session: Session, width: int, held_out: str, samples: list[Text]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for metrics in metrics_tables(session, width, held_out):
         parts += [metrics, ""]
@@ -160,7 +170,7 @@ def _details(session: Session, width: int, held_out: str) -> list[RenderableType
             numbers = (number(prediction.before), "·" if prediction.after is None else number(prediction.after))
             table.add_row(*((f"at {at}", numbers[0], "→", numbers[1]) if width >= _ROOMY else (at, *numbers)))
         parts.append(table)
-    if samples := _sample_lines(session):
+    if samples:
         parts += ["", *samples]
     return parts
 

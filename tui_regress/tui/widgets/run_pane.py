@@ -9,48 +9,62 @@ from tui_regress.experiment import Logistic
 from tui_regress.tui.numbers import count, number
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import inks
+from tui_regress.tui.widgets.pane import Pane
 
 
-class RunPane(Static):
+class RunPane(Pane, Static):
     """A bar and the figures of the latest record."""
+
+    _shown: object = None
+    _rows = 0
 
     def __init__(self) -> None:
         super().__init__(id="run", classes="pane")
         self.border_title = "Run"
 
-    def show(self, session: Session) -> None:
+    def present(self, session: Session) -> None:
         """Bring the figures up to date."""
+        self.head("Run", "" if session.kept_id is None else f"run {session.kept_id}")
         variables = inks(self.app)
-        self.border_subtitle = "" if session.kept_id is None else f"run {session.kept_id}"
-        experiment, latest = session.recorded, session.history.latest
+        rows, latest, epochs = _figures(session), session.history.latest, session.recorded.training.epochs
+        shown = rows, latest and latest.epoch, epochs, variables["accent"], variables["panel"], variables["muted"]
+        if shown == self._shown:
+            return
+        self._shown = shown
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(width=9, style=variables["muted"])
         table.add_column(ratio=1)
-        if latest is None:
-            table.add_row("Epoch", f"0 of {experiment.training.epochs:,}")
-            if session.can_start:
-                table.add_row("", Text("s starts, n takes a single step", "dim"))
-        else:
-            table.add_row("Epoch", f"{latest.epoch:,} of {experiment.training.epochs:,}")
-            colour = variables["accent"]
-            bar = ProgressBar(
-                experiment.training.epochs,
-                latest.epoch,
-                style=variables["panel"],
-                complete_style=colour,
-                finished_style=colour,
-            )
-            table.add_row("", bar)
-            table.add_row("Loss", f"{number(latest.loss)}  {experiment.model.loss}")
-            if isinstance(experiment.model, Logistic):
-                table.add_row("Accuracy", f"{latest.score:.1%}")
-            elif experiment.model.loss != "mse":
-                table.add_row("mse", number(latest.score))
-            table.add_row("Gradient", f"{number(latest.grad_norm)}  norm")
-            table.add_row("lr", f"{latest.lr:g}")
-            if session.history.best is not None and session.history.best.epoch != latest.epoch:
-                best = session.history.best
-                table.add_row("Best", f"{number(best.loss)}  epoch {best.epoch:,}")
-            if session.epochs_per_second:
-                table.add_row("Speed", f"{count(session.epochs_per_second)} epochs/s")
-        self.update(table)
+        for row, (label, figure) in enumerate(rows):
+            table.add_row(label, figure)
+            if latest is not None and row == 0:
+                colour = variables["accent"]
+                bar = ProgressBar(
+                    epochs, latest.epoch, style=variables["panel"], complete_style=colour, finished_style=colour
+                )
+                table.add_row("", bar)
+        self.update(table, layout=table.row_count != self._rows)
+        self._rows = table.row_count
+
+
+def _figures(session: Session) -> list[tuple[str, Text]]:
+    """Labels and figures."""
+    experiment, latest = session.recorded, session.history.latest
+    epochs = f"of {experiment.training.epochs:,}"
+    if latest is None:
+        hint = [("", Text("s starts, n takes a single step", "dim"))] if session.can_start else []
+        return [("Epoch", Text(f"0 {epochs}")), *hint]
+    figures = [
+        ("Epoch", f"{latest.epoch:,} {epochs}"),
+        ("Loss", f"{number(latest.loss)}  {experiment.model.loss}"),
+    ]
+    if isinstance(experiment.model, Logistic):
+        figures.append(("Accuracy", f"{latest.score:.1%}"))
+    elif experiment.model.loss != "mse":
+        figures.append(("mse", number(latest.score)))
+    figures.append(("Gradient", f"{number(latest.grad_norm)}  norm"))
+    figures.append(("lr", f"{latest.lr:g}"))
+    if (best := session.history.best) is not None and best.epoch != latest.epoch:
+        figures.append(("Best", f"{number(best.loss)}  epoch {best.epoch:,}"))
+    if session.epochs_per_second:
+        figures.append(("Speed", f"{count(session.epochs_per_second)} epochs/s"))
+    return [(label, Text(figure)) for label, figure in figures]

@@ -11,6 +11,7 @@ from tui_regress.text import short
 from tui_regress.tui.layout import flow
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import inks
+from tui_regress.tui.widgets.pane import Pane
 
 SAFE, NEAR = 0.8, 1.0
 """Shares of the limit from which the meter warns, and from which it is over."""
@@ -18,41 +19,36 @@ _DECADES_BELOW, _DECADES_ABOVE = 3.0, 1.0
 """What the meter spans around the limit."""
 
 
-class StabilityPane(Static):
+class StabilityPane(Pane, Static):
     """A meter and the forecast in sentences."""
 
     ALLOW_MAXIMIZE = True
 
+    _shown: Text | None = None
+
     def __init__(self) -> None:
         super().__init__(id="stability", classes="pane result")
-        self._session: Session | None = None
         self.border_title = "Stability"
 
-    def on_resize(self) -> None:
-        """Lay out anew for the width there is."""
-        if self._session is not None:
-            self.show(self._session)
+    def present(self, session: Session) -> None:
+        """Meter and words."""
+        kind, text = self._said(session)
+        self.head("Stability", f"{kind} · i explains" if kind else "")
+        if text != self._shown:
+            self._shown = text
+            self.update(text)
 
-    def show(self, session: Session) -> None:
-        """Bring meter and words up to date."""
-        self._session = session
-        if not self.size.width:
-            return  # out of sight: laid out when it comes into view
+    def _said(self, session: Session) -> tuple[str, Text]:
+        """The kind of the forecast, "" without one, and what there is to say of it."""
         forecast = session.forecast
         if forecast is None:
-            self.border_subtitle = ""
-            self.update(Text("no forecast without data" if session.problems else "looking ahead …", "dim"))
-            return
+            return "", Text("no forecast without data" if session.problems else "looking ahead …", "dim")
         if session.draft.problems:
-            self.border_subtitle = ""
-            self.update(Text("no forecast while a setting is wrong", "dim"))
-            return
+            return "", Text("no forecast while a setting is wrong", "dim")
         variables = inks(self.app)
         lr = session.experiment.optimizer.lr
-        self.border_subtitle = f"{forecast.kind} · i explains"
         if not 0 < forecast.limit < math.inf:
-            self.update(Text("\n").join((Text(explain(forecast)[0]), Text(" · ").join(figures(forecast)))))
-            return
+            return forecast.kind, Text("\n").join((Text(explain(forecast)[0]), Text(" · ").join(figures(forecast))))
         level = level_of(lr / forecast.limit)
         # Beyond a bound that is only sufficient, nothing is known: no cause for alarm.
         over = "warning" if forecast.kind == "bound" else "error"
@@ -61,7 +57,7 @@ class StabilityPane(Static):
         bar = meter(forecast, lr, width, colour, variables["muted"], variables["foreground"])
         share = f"{_WORDS[level]} {share_in_words(lr / forecast.limit)} the {limit_name(forecast)}"
         line = flow([Text(share, f"bold {colour}"), *figures(forecast)], " · ", width)
-        self.update(Text("\n").join((bar, line, Text(outlook(forecast)))))
+        return forecast.kind, Text("\n").join((bar, line, Text(outlook(forecast))))
 
 
 _WORDS = {"safe": "Stable:", "near": "Near:", "over": "Over:"}

@@ -1,0 +1,69 @@
+"""Which part of the screen is drawn when, on a clock that a test sets."""
+
+import pytest
+
+from tui_regress.tui.turns import LEAST, MOST, SHARE, Turns
+
+
+class Day:
+    """Time, and what the processor has worked, as far as a test lets them go on."""
+
+    def __init__(self, *parts: str) -> None:
+        self.now = self.worked = 0.0
+        self.turns = Turns(parts, clock=lambda: self.now, work=lambda: self.worked)
+
+    def passes(self, seconds: float, work: float = 0.0) -> None:
+        self.now += seconds
+        self.worked += work
+
+
+def test_without_news_nothing_is_drawn() -> None:
+    day = Day("a", "b")
+    day.passes(10.0)
+    assert not day.turns
+    assert day.turns.take() is None
+
+
+def test_each_part_has_its_turn_one_at_a_time_and_only_once() -> None:
+    day = Day("a", "b", "c")
+    day.turns.news()
+    drawn = []
+    for _ in range(5):
+        drawn.append(day.turns.take())
+        assert day.turns.take() is None
+        day.passes(day.turns.seconds)
+    assert drawn == ["a", "b", "c", None, None]
+    assert not day.turns
+
+
+def test_news_amid_a_round_costs_nobody_the_place() -> None:
+    day = Day("a", "b", "c")
+    drawn = []
+    for _ in range(7):
+        day.turns.news()
+        drawn.append(day.turns.take())
+        day.passes(1.0)
+    assert drawn == ["a", "b", "c", "a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("cost", "pause"),
+    [(0.0, 1 / MOST / 2), (0.075 * SHARE, 0.075), (10.0, 1 / LEAST / 2)],
+    ids=["cheap: as often as is seen", "dear: within the share", "far too dear: the least"],
+)
+def test_the_pause_after_a_turn_goes_by_what_it_cost(cost: float, pause: float) -> None:
+    day = Day("a", "b")
+    day.turns.news()
+    assert day.turns.take() == "a"
+    day.passes(0.85 * pause, cost)
+    assert day.turns.take() is None
+    day.passes(0.1 * pause)
+    assert day.turns.take() == "b"
+
+
+def test_when_all_is_drawn_nobody_waits() -> None:
+    day = Day("a", "b")
+    day.turns.news()
+    day.turns.clear()
+    assert not day.turns
+    assert day.turns.take() is None

@@ -176,6 +176,8 @@ class Course:
 
     def _original(self, theta: FloatArray) -> FloatArray:
         """``theta``, shape (…, p), in the units of the data."""
+        if self._dataset.scaling is None:
+            return theta
         # One by one: many at once would round differently with their number, and so with the length of the blocks.
         return self._dataset.to_original(theta[..., None, :])[..., 0, :]
 
@@ -222,7 +224,8 @@ class Course:
         last = rule[0] if rule else found.epoch if found and halt else block.last
         self._seen = seen = _until(block, last)
         self._reached.note(seen)
-        yield replace(seen, parameters=self._original(seen.parameters))
+        shown = self._original(seen.parameters)
+        yield seen if shown is seen.parameters else replace(seen, parameters=shown)
         if rule:
             self._end = self._rules.end(*rule, seen, self._reached)
         elif found:
@@ -284,6 +287,8 @@ def _compare(there: dict[str, Any], here: dict[str, Plain]) -> None:
 
 def _until(block: Block, epoch: int) -> Block:
     """``block`` cut after the record of ``epoch``."""
+    if epoch == block.last:
+        return block
     k = epoch - block.first + 1
     return Block(
         first=block.first,

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine import stability
@@ -97,7 +96,7 @@ class Monitor:
         """The verdict, if a rule fires at a record of ``block``, which must follow on the last one."""
         if self._past.done:
             return None
-        fine = finite(block)
+        fine = block.finite
         end = len(fine) if fine.all() else int(np.argmin(fine))
         verdict = next(filter(None, (self._judge(block, part) for part in _stretches(block.lr[:end]))), None)
         if verdict is None and end < len(fine):
@@ -237,17 +236,6 @@ def _squares(dataset: Dataset, model: Model) -> tuple[FloatArray, float]:
         known = moments(dataset, model.bias)
         return known.gram.diagonal()[: dataset.features], known.squares
     return np.einsum("ij,ij->j", dataset.X, dataset.X), float(dataset.y @ dataset.y)
-
-
-def finite(block: Block) -> NDArray[np.bool_]:
-    """Shape (k,): whether loss, parameters and gradient of a record are all finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A sum is quick, and hardly ever anything but a number where all of its terms are.
-        total = block.loss.sum() + block.parameters.sum() + block.gradient.sum()
-    if np.isfinite(total):
-        return np.ones(len(block.loss), dtype=np.bool_)
-    fine = np.isfinite(block.loss) & np.isfinite(block.parameters).all(axis=1)
-    return np.asarray(fine & np.isfinite(block.gradient).all(axis=1))
 
 
 def _stretches(lr: FloatArray) -> Iterator[slice]:

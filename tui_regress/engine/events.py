@@ -4,6 +4,7 @@ Frozen, plain arrays and numbers: all that ever crosses a thread.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -42,6 +43,24 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Landmarks:
+    """Rows of a block whose records are worth keeping in full where others are thinned; None where there is none."""
+
+    last: int
+    finite: int | None
+    """The last in which loss, gradient and parameters are all finite."""
+    best: int | None
+    """Of the finite ones, that with the lowest loss; the first of equals."""
+    best_validation: int | None
+    """Of the finite ones, that with the lowest validation loss."""
+
+    @property
+    def rows(self) -> list[int]:
+        """All of them."""
+        return [row for row in (self.last, self.finite, self.best, self.best_validation) if row is not None]
+
+
+@dataclass(frozen=True)
 class Block:
     """Records ``first`` … ``first + k − 1``; record i holds what is true *after i epochs*, over all training rows."""
 
@@ -70,6 +89,40 @@ class Block:
         """Shape (k,): Euclidean norm of the gradient; inf where the square overflows float64."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(np.linalg.norm(self.gradient, axis=1), dtype=np.float64)
+
+    # Asked for by all who take a block: each looks at every number of it, so once must do.
+    @cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        """Shape (k,): whether loss, parameters and gradient of a record are all finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            # A sum is quick, and hardly ever anything but a number where all of its terms are.
+            total = self.loss.sum() + self.parameters.sum() + self.gradient.sum()
+        if np.isfinite(total):
+            return np.ones(len(self.loss), dtype=np.bool_)
+        fine = np.isfinite(self.loss) & np.isfinite(self.parameters).all(axis=1)
+        return np.asarray(fine & np.isfinite(self.gradient).all(axis=1))
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """What stands out; there must be a record at least."""
+        fine, last = self.finite, len(self.loss) - 1
+        if not fine.any():
+            return Landmarks(last, None, None, None)
+        found = last if fine[last] else int(np.flatnonzero(fine)[-1])
+        return Landmarks(last, found, _lowest(self.loss, fine), _lowest(self.validation_loss, fine))
+
+
+def _lowest(losses: FloatArray | None, fine: NDArray[np.bool_]) -> int | None:
+    """Where the finite ones among ``losses``, shape (k,), of records that are ``fine`` are lowest."""
+    if losses is None:
+        return None
+    row = int(np.argmin(losses))
+    if fine.all() and np.isfinite(losses[row]):
+        # A NaN is the lowest to argmin, and so there is none; inf is lowest only where all are.
+        return row
+    candidates = np.where(fine & np.isfinite(losses), losses, np.inf)
+    row = int(np.argmin(candidates))
+    return row if np.isfinite(candidates[row]) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.engine.events import Block, FloatArray
-from tui_regress.engine.landmarks import landmarks
 from tui_regress.engine.series import Series
 
 _ROOM_FOR_THINNED = 32 * 2**20
@@ -215,7 +214,7 @@ class History:
 
     def _mark(self, block: Block, numbers: Sequence[int] | NDArray[np.int64]) -> None:
         """Note which of the records ``numbers``, the rows of ``block``, are worth keeping in full."""
-        found = landmarks(block)
+        found = block.landmarks
         self.latest = _record(block, numbers, found.last)
         if found.finite is not None:
             self.last_finite = _record(block, numbers, found.finite)

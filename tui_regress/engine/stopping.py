@@ -18,9 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tui_regress.engine.divergence import finite
 from tui_regress.engine.events import Best, Block, FloatArray, Plain, Status, StopRule, Verdict
-from tui_regress.engine.landmarks import landmarks
 from tui_regress.engine.objective import coupled_decay
 from tui_regress.experiment import Experiment
 from tui_regress.text import plain, short
@@ -56,7 +54,7 @@ class Reached:
             return
         if math.isnan(self.first):
             self.first = float(block.loss[0])
-        found, before, held = landmarks(block), self.best, block.validation_loss
+        found, before, held = block.landmarks, self.best, block.validation_loss
         if found.finite is not None:
             self.finite = _mark(block, block.loss, found.finite)
         self.lowest = _lower(self.lowest, block, block.loss, found.best)
@@ -132,7 +130,7 @@ class Rules:
 
 def _where_finite(block: Block, losses: FloatArray) -> FloatArray:
     """``losses``, shape (k,), with inf for records in which anything is not finite."""
-    return np.where(finite(block) & np.isfinite(losses), losses, math.inf)
+    return np.where(block.finite & np.isfinite(losses), losses, math.inf)
 
 
 def outcome(epoch: int, epochs: int, verdict: Verdict | None) -> End:

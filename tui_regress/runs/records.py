@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tui_regress.engine.events import Best, Block, FloatArray
 from tui_regress.engine.history import History, rates
-from tui_regress.engine.landmarks import landmarks
 
 _MOST_IN_FULL = 4096
 _ROOM_IN_FULL = 2 * 2**20
@@ -46,7 +45,7 @@ class Records:
         stride = _stride(block.first, block.last, p, stride)
         chosen = np.zeros(len(block.loss), dtype=np.bool_)
         chosen[-block.first % stride :: stride] = True
-        chosen[landmarks(block).rows] = True
+        chosen[block.landmarks.rows] = True
         rows = np.flatnonzero(chosen)
         # Copies: a view would keep the whole block in memory.
         return cls(
@@ -111,7 +110,7 @@ class Records:
         """Those in full as many as there is room for, halved so many times, with a larger stride if need be."""
         stride = _stride(self.first, self.last, self.full.shape[1] // 2, self.stride, halvings)
         chosen = self.numbers % stride == 0
-        chosen[landmarks(self.sample).rows] = True
+        chosen[self.sample.landmarks.rows] = True
         return replace(self, stride=stride, numbers=self.numbers[chosen], full=self.full[chosen])
 
     def _lr_of(self, numbers: NDArray[np.int64]) -> FloatArray:
@@ -122,7 +121,7 @@ class Records:
     @property
     def best(self) -> Best | None:
         """The best finite record: of the lowest validation loss, or of the lowest loss where no rows are held out."""
-        found, held = landmarks(self.sample), self.validation_loss
+        found, held = self.sample.landmarks, self.validation_loss
         row, losses = (found.best, self.loss) if held is None else (found.best_validation, held)
         if row is None:
             return None
@@ -132,7 +131,7 @@ class Records:
     @property
     def last_finite(self) -> tuple[int, FloatArray] | None:
         """Number and parameters, shape (p,), of the last record in which all is finite."""
-        row = landmarks(self.sample).finite
+        row = self.sample.landmarks.finite
         return None if row is None else (int(self.numbers[row]), self.parameters[row])
 
     def until(self, last: int) -> "Records":

@@ -169,7 +169,8 @@ class Statistics:
         score = known.mean_square * loss
         # A mean takes the sum first.
         loss = np.where(score * self._rows > np.finfo(self._dtype).max, np.inf, loss)
-        return self._rounded(np.column_stack((theta, gradient, loss, np.where(np.isinf(loss), np.inf, score))))
+        # Column by column in memory: whoever looks at the losses needs no parameters.
+        return self._rounded(np.vstack((theta.T, gradient.T, loss, np.where(np.isinf(loss), np.inf, score))).T)
 
     def _rounded(self, values: FloatArray) -> FloatArray:
         with np.errstate(over="ignore", under="ignore"):
@@ -177,7 +178,7 @@ class Statistics:
 
     def _block(self, state: State, parts: list[FloatArray]) -> Block:
         p = len(self._end)
-        table = parts[0] if len(parts) == 1 else np.concatenate((np.empty((0, 2 * p + 2)), *parts))
+        table = np.concatenate((np.empty((2 * p + 2, 0)), *(part.T for part in parts)), axis=1).T
         return Block(
             first=state.epoch + 1 - len(table),
             parameters=table[:, :p],

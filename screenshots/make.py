@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from tui_regress import open_table, train
 from tui_regress.experiment import Experiment, builtin, override
 from tui_regress.tui.app import LabApp
+from tui_regress.tui.screens.timings import TimingsScreen
 from tui_regress.tui.session import RunState
 
 HERE = Path(__file__).parent
@@ -75,6 +77,7 @@ SHOTS = {
     "table": Shot("houses", "s", RunState.COMPLETED),
     "columns": Shot("houses", after="v", size=(100, 30)),
     "code": Shot("cpu-line", after="6"),
+    "timings": Shot("houses", after="b", size=(100, 30)),
     "runs": Shot(
         "gentle-line",
         after="h space down space down space",
@@ -112,6 +115,9 @@ async def take(name: str, shot: Shot) -> None:
             await pilot.pause(0.5)
         if shot.then is not None:
             await until(pilot, lambda: app.session.state is shot.then)
+        if isinstance(app.screen, TimingsScreen):
+            # With the verdict, the cursor goes to the winner.
+            await until(pilot, lambda: app.screen.query_one(OptionList).highlighted is not None)
         await pilot.pause(0.5)
         (HERE / f"{name}.svg").write_text(app.export_screenshot(title="tui-regress", simplify=True), encoding="utf-8")
 

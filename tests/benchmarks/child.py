@@ -4,12 +4,15 @@ SPEC names the module of this package that does the work, and the two pipes: one
 the other takes the answers, the first of which is empty and says that all is ready.
 """
 
+import gc
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import IO, Any
+
+from tui_regress.cli import COLLECT_AFTER
 
 Task = Callable[..., Mapping[str, Any]]
 """Takes the fields of a task by name; gives those of the answer."""
@@ -31,6 +34,7 @@ def serve(commands: Iterable[str], answers: IO[str], tasks: Mapping[str, Task]) 
 
 def main(spec: Mapping[str, Any]) -> None:
     """Hand over to the module."""
+    gc.set_threshold(COLLECT_AFTER)  # as the program itself does
     for name in spec["without"]:
         # To whoever imports it, or looks for it, it is not installed.
         sys.modules[name] = None  # type: ignore[assignment]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_regress.tui.turns import LEAST, MOST, SHARE, Turns
+from tui_regress.tui.turns import LEAST, LONGEST, MOST, REST, SHARE, Turns
 
 
 class Day:
@@ -67,3 +67,27 @@ def test_when_all_is_drawn_nobody_waits() -> None:
     day.turns.clear()
     assert not day.turns
     assert day.turns.take() is None
+
+
+def test_after_a_key_there_is_a_rest() -> None:
+    day = Day("a", "b")
+    day.turns.news()
+    assert day.turns.take() == "a"
+    day.passes(0.2)
+    day.turns.rest()
+    day.passes(0.9 * REST)
+    assert day.turns.take() is None
+    day.passes(0.2 * REST)
+    assert day.turns.take() == "b"
+
+
+def test_a_key_held_down_does_not_stop_the_turns() -> None:
+    day = Day("a", "b")
+    day.turns.news()
+    assert day.turns.take() == "a"
+    waited = 0.0
+    while day.turns.take() is None:
+        day.turns.rest()
+        day.passes(REST / 4)
+        waited += REST / 4
+    assert REST < waited < LONGEST + REST / 4

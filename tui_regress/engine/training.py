@@ -24,7 +24,7 @@ def run(
     control: Control | None = None,
     *,
     resume: Resume | Checkpoint | None = None,
-    block_seconds: float = 0.03,
+    block_seconds: float = 0.05,
 ) -> Generator[Event, None, None]:
     """Train: yields Started, Blocks, Verdicts and what comes of them, and at last exactly one Ended.
 

@@ -104,7 +104,9 @@ class LabApp(App[None]):
         self._typed = None
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold back what is typed before the main screen is there, but for the wish to leave."""
+        """Hold back what is typed before the main screen is there, but for the wish to leave; later, do it first."""
+        if self._typed is None and isinstance(event, events.Key) and not event.is_forwarded:
+            self.lab.rest()
         # What was forwarded comes back from the widgets: it is on its way already.
         if self._typed is None or not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)

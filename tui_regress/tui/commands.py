@@ -50,7 +50,7 @@ COMMANDS = (
     Command("p", "pause", "pause", "Pause training; start resumes it", "Run"),
     Command("n", "step", "step", "Train one epoch, then pause", "Run"),
     Command("x", "stop", "stop", "Stop training and keep what there is", "Run"),
-    Command("c", "continue", "continue", "Go on with a run that was stopped, as if it had never been", "Run"),
+    Command("c", "continue", "continue", "Go on with a run that was stopped, as if it had run through", "Run"),
     Command("r", "reset", "reset", "Back to the same first parameters and the same data", "Run"),
     Command("d", "new_data", "data", "Draw new data with the next seed", "Run"),
     Command(

@@ -52,7 +52,7 @@ class Conductor:
             self._begin("run")
 
     def continue_(self) -> None:
-        """Go on with a run that was stopped, as if it had never been."""
+        """Go on with a run that was stopped, as if it had run through."""
         if self.session.can_continue:
             self.session.continue_()
             self._start_when_ready = "continue"

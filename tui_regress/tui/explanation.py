@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from tui_regress.engine.events import Started
 from tui_regress.engine.sentences import explain
 from tui_regress.engine.stability import Forecast
 from tui_regress.experiment import Experiment, Linear, Sgd
@@ -12,14 +13,19 @@ Paragraph = tuple[str, str]
 """Heading and text."""
 
 
-def explanation(experiment: Experiment, rows: int, forecast: Forecast) -> list[Paragraph]:
-    """The forecast of ``experiment`` on ``rows`` rows of data, told from the ground up."""
+def explanation(
+    experiment: Experiment, rows: int, forecast: Forecast, started: Started | None = None
+) -> list[Paragraph]:
+    """The forecast of ``experiment`` on ``rows`` rows of data, from the ground up; how it runs, if it ``started``."""
     paragraphs = [_landscape(experiment, forecast), _step(experiment, forecast)]
     paragraphs.append(("This run", " ".join(explain(forecast))))
     paragraphs += _speed(forecast)
     paragraphs += _conventions(experiment, rows, forecast)
     if forecast.kind == "estimated":
         paragraphs.append(("Minibatches", _MINIBATCHES))
+    if started is not None:
+        how = f"By {started.gradient} on {started.device}, in {started.dtype}."
+        paragraphs.append(("The computation", " ".join((how, *started.notes))))
     return paragraphs
 
 
@@ -80,9 +86,9 @@ def _speed(forecast: Forecast) -> Iterator[Paragraph]:
     if forecast.fastest is None or not math.isfinite(forecast.condition):
         return
     text = (
-        "One lr serves all directions. What is fast enough for the steepest is slow for the flattest, which is κ = "
-        f"{short(forecast.condition)} times less curved. The best constant lr is {short(forecast.fastest)}, where the "
-        "two shrink at the same pace: that is what “large steps first, small ones later” comes down to here."
+        "One lr serves all directions. What is fast enough for the steepest is slow for the flattest, which is "
+        f"κ =\u00a0{short(forecast.condition)} times less curved. The best constant lr is {short(forecast.fastest)}, "
+        "where the two shrink at the same pace: that is what “large steps first, small ones later” comes down to here."
     )
     yield "The speed", text
 

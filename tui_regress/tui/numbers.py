@@ -20,9 +20,9 @@ def number(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """A count or rate people read at a glance: ``987``, ``14.2 k``, ``3.0 M``."""
+    """A count or rate people read at a glance: ``0.27``, ``987``, ``14.2 k``, ``3.0 M``."""
     for unit, symbol in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= unit:
             scaled = value / (1e3 if symbol == "k" else unit)
             return f"{scaled:.0f} {symbol}" if scaled >= 100 else f"{scaled:.1f} {symbol}"
-    return f"{value:.0f}"
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"

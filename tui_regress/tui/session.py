@@ -104,7 +104,9 @@ class Session:
         self.obstacle: tuple[str, str] | None = None
         """Setting ("" for none) and sentence: why the data could not be prepared."""
         self._clock = clock
-        self._speed_mark: tuple[float, int] | None = None
+        self._marks: list[tuple[float, int]] = []
+        """When which record was there: the first, the last of the first epochs, for which torch may have had to wake up
+        first, and later ones."""
         self.epochs_per_second = 0.0
 
     # -- the experiment
@@ -235,7 +237,7 @@ class Session:
         self.failure = ""
         self.recoveries = []
         self.choosing = False
-        self._speed_mark = None
+        self._marks = []
         self.epochs_per_second = 0.0
 
     def recovered(self, event: Recovered) -> None:
@@ -284,20 +286,22 @@ class Session:
         """New records."""
         self.history.append(block)
         now = self._clock()
-        if self._speed_mark is None:
-            self._speed_mark = (now, block.last)
-        elif now - self._speed_mark[0] >= 0.5:
-            then, epoch = self._speed_mark
+        if len(self._marks) < 2:
+            self._marks.append((now, block.last))
+        elif now - self._marks[-1][0] >= 0.5:
+            then, epoch = self._marks[-1]
             self.epochs_per_second = (block.last - epoch) / (now - then)
-            self._speed_mark = (now, block.last)
+            self._marks[2:] = [(now, block.last)]
 
     def end(self, ended: Ended | None, failure: str) -> None:
         """The run's last word."""
         self.ended, self.failure = ended, failure
         self.state = RunState[ended.status.upper()] if ended else RunState.FAILED
         self.choosing = self.state is RunState.DIVERGED
-        if ended and ended.seconds > 0:
-            self.epochs_per_second = ended.epoch / ended.seconds
+        if ended and len(self._marks) > 1:
+            (began, _), (begun, epoch), *_ = self._marks
+            seconds = ended.seconds - (begun - began)
+            self.epochs_per_second = (ended.epoch - epoch) / seconds if seconds > 0 else 0.0
 
     # -- what there is to see
 

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-MOST, LEAST = 12, 3
-"""Times a second that each part is drawn: at most, because nobody sees more; at least, however long it takes. Somewhere
-on the screen something then still moves ten times a second and more."""
-SHARE = 0.04
+MOST, LEAST = 12, 6
+"""Times a second that each part is drawn: at most, because nobody sees more; at least, however long it takes."""
+SHARE = 0.08
 """Of the time, for drawing, as long as LEAST allows it."""
+REST, LONGEST = 0.1, 0.4
+"""Seconds without a turn after a key, so that what it does comes first; after the last turn, whatever is pressed."""
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class Turns(Generic[T]):
         self._parts = list(parts)
         self._clock, self._work = clock, work
         self._waiting: list[T] = []
-        self._began = self._worked = float("-inf")
+        self._began = self._worked = self._rests = float("-inf")
 
     def __bool__(self) -> bool:
         """Whether news waits anywhere."""
@@ -44,6 +45,11 @@ class Turns(Generic[T]):
         """There is something new for all; those already waiting keep their places."""
         self._waiting += [part for part in self._parts if part not in self._waiting]
 
+    def rest(self) -> None:
+        """Somebody pressed a key."""
+        now = self._clock()
+        self._rests = now + REST if now - self._began < LONGEST - REST else self._rests
+
     def clear(self) -> None:
         """All has been drawn."""
         self._waiting = []
@@ -53,7 +59,7 @@ class Turns(Generic[T]):
         now, worked = self._clock(), self._work()
         pause = min(max((worked - self._worked) / SHARE, self.seconds), 1 / (LEAST * len(self._parts)))
         # A timer is a little early at times: that is no reason to wait for the next one.
-        if not self._waiting or now - self._began < 0.9 * pause:
+        if not self._waiting or now - self._began < 0.9 * pause or now < self._rests:
             return None
         self._began, self._worked = now, worked
         return self._waiting.pop(0)

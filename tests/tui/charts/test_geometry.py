@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tui_regress.engine.series import Series
 from tui_regress.tui.charts import geometry
+from tui_regress.tui.charts.canvas import braille
 from tui_regress.tui.charts.scales import Axis
 
 BOX = Axis(0.0, 10.0), Axis(-1.0, 1.0)
@@ -136,6 +137,25 @@ def test_connected_segments_become_one_chain_without_repeated_dots() -> None:
 
     assert vertices.tolist() == [[0, 0], [2, 0], [4, 4], [9, 9]]
     assert joined.tolist() == [False, True, True, False]
+
+
+DOT = st.tuples(st.integers(0, 59), st.integers(0, 39), st.booleans())
+
+
+@given(st.lists(st.one_of(DOT, st.tuples(st.integers(0, 59), st.integers(0, 1), st.just(True))), max_size=30))
+def test_a_line_through_fewer_vertices_covers_the_same_dots(dots: list[tuple[int, int, bool]]) -> None:
+    vertices = np.array([dot[:2] for dot in dots], dtype=np.intp).reshape(-1, 2)
+    joined = np.array([dot[2] and index > 0 for index, dot in enumerate(dots)], dtype=bool)
+    fewer = geometry.straightened(vertices, joined)
+    assert (braille(30, 10, *fewer) == braille(30, 10, vertices, joined)).all()
+
+
+def test_a_level_line_and_an_upright_one_need_two_vertices_each() -> None:
+    vertices = np.array([[0, 3], [1, 3], [2, 3], [5, 3], [5, 2], [5, 0], [6, 1], [7, 2]])
+    joined = np.arange(8) > 0
+    fewer, linked = geometry.straightened(vertices, joined)
+    assert fewer.tolist() == [[0, 3], [5, 3], [5, 0], [6, 1], [7, 2]]
+    assert linked.tolist() == [False, True, True, True, True]
 
 
 def test_a_dotted_line_has_dots_at_even_distances_along_it() -> None:

@@ -104,7 +104,6 @@ def predicted_chart(
         Axis(low, high),
         Axis(low, high),
         x_name="actual",
-        y_name="predicted",
         legend=(
             (POINT, "train" if held_out else "rows", palette.points),
             *([(CIRCLE, "valid.", palette.held_out)] if held_out else []),

@@ -98,7 +98,7 @@ class Frame:
         if sample != LINE:
             vertices = geometry.every(3.0, vertices, linked) if sample == DOTTED else geometry.dashes(vertices, linked)
             linked = np.zeros(len(vertices), dtype=bool)
-        self._lay(braille(self._columns, self._rows, vertices, linked), style)
+        self._lay(braille(self._columns, self._rows, *geometry.straightened(vertices, linked)), style)
         return bool(len(vertices))
 
     def point(self, x: float, y: float, glyph: str, style: str) -> None:
@@ -231,7 +231,7 @@ class Frame:
         entries = [(f"{sample} {label}", sample, style) for sample, label, style in legend]
         room = self._canvas.width - max(self._left, cell_len(name))
         ends = accumulate(cell_len(entry) + 2 for entry, _, _ in entries)
-        shown = [entry for entry, end in zip(entries, ends, strict=True) if end <= room]
+        shown = [entry for entry, end in zip(entries, ends, strict=True) if end - 2 < room]
         column = self._canvas.width + 2 - sum(cell_len(entry) + 2 for entry, _, _ in shown)
         for entry, sample, style in shown:
             self._canvas.write(column, 0, entry, self.palette.text)

@@ -147,6 +147,18 @@ def chain(start: IntArray, end: IntArray) -> tuple[IntArray, BoolArray]:
     return vertices, np.c_[np.zeros_like(moves), moves][keep]
 
 
+def straightened(vertices: IntArray, joined: BoolArray) -> tuple[IntArray, BoolArray]:
+    """The same line through fewer vertices (as from ``chain``): without those that it passes level or upright.
+
+    A line between two dots of one row or column covers all between them, and so the dots stay the same.
+    """
+    steps = np.sign(np.diff(vertices, axis=0))
+    # Slanting lines would round differently.
+    goes_on = (steps[1:] == steps[:-1]).all(axis=1) & (steps[1:] == 0).any(axis=1) & joined[1:-1] & joined[2:]
+    keep = np.r_[True, ~goes_on, True][: len(vertices)]
+    return vertices[keep], joined[keep]
+
+
 def every(gap: float, vertices: IntArray, joined: BoolArray) -> IntArray:
     """Dots along the line through ``vertices`` (as from ``chain``), ``gap`` dots apart: a dotted line, shape (m, 2)."""
     if not len(vertices):

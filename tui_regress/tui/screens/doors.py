@@ -46,7 +46,7 @@ class Doors(Views):
         """What the forecast means."""
         session = self.session
         if session.forecast is not None and session.dataset is not None:
-            paragraphs = explanation(session.experiment, session.dataset.rows, session.forecast)
+            paragraphs = explanation(session.experiment, session.dataset.rows, session.forecast, session.started)
             self.app.push_screen(ExplainScreen(session.experiment.name, paragraphs))
 
     def action_time_devices(self) -> None:

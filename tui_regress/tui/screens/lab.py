@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,6 +12,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Footer, Input, Tab, Tabs
 
+from tui_regress.data.dataset import Dataset
 from tui_regress.engine.devices import DeviceInfo
 from tui_regress.text import printable
 from tui_regress.tui import messages
@@ -79,7 +81,7 @@ class LabScreen(Doors):
         super().__init__(session, Conductor(session, self._runner), store)
         self.devices: tuple[DeviceInfo, ...] | None = None
         self._model = model
-        self._turns: Turns[_Showing] = Turns(())
+        self._turns: Turns[tuple[_Showing, ...]] = Turns(())
         self._ticking: Timer | None = None
         self._settling: Timer | None = None
         self._composing = asyncio.Lock()
@@ -281,20 +283,22 @@ class LabScreen(Doors):
         """Something has come that is not drawn yet."""
         return bool(self._turns)
 
-    def _progressing(self) -> "tuple[_Showing, ...]":
-        """What changes with every record."""
+    def _progressing(self) -> "tuple[tuple[_Showing, ...], ...]":
+        """What changes with every record. Textual paints all between two places that change: one place at a time."""
         return (
-            self.query_one(StatusLine),
-            self.query_one(LossPane),
-            self.query_one(RunPane),
-            self.query_one(FitPane),
-            self.query_one(ParametersPane),
-            self.query_one(StabilityPane),
-            self.query_one(CodePane),
+            (self.query_one(StatusLine),),
+            (self.query_one(LossPane),),
+            (self.query_one(RunPane),),
+            (self.query_one(FitPane),),
+            (self.query_one(ParametersPane), self.query_one(StabilityPane), self.query_one(CodePane)),
         )
 
+    def rest(self) -> None:
+        """Somebody pressed a key: what that does is drawn before anything else."""
+        self._turns.rest()
+
     def _take_turn(self) -> None:
-        if (pane := self._turns.take()) is not None:
+        for pane in self._turns.take() or ():
             pane.show(self.session)
         if not self._turns and self._ticking is not None:
             self._ticking.pause()
@@ -302,7 +306,7 @@ class LabScreen(Doors):
     def _show_progress(self) -> None:
         self._turns.clear()
         with self.app.batch_update():
-            for pane in self._progressing():
+            for pane in chain.from_iterable(self._progressing()):
                 pane.show(self.session)
 
     def _refresh_all(self) -> None:
@@ -310,9 +314,13 @@ class LabScreen(Doors):
         session = self.session
         self._show_progress()
         self.query_one(Banner).show(session)
-        rows = session.dataset.rows if session.dataset else None
-        self.query_one("#dataset", Form).border_subtitle = "" if rows is None else f"{rows:,} rows"
+        self.query_one("#dataset", Form).border_subtitle = "" if session.dataset is None else _rows(session.dataset)
         for form in self.query(Form):
             form.show_problems(session.problems)
             form.freeze("optimizer.lr", session.state.active)
         self.refresh_bindings()
+
+
+def _rows(dataset: Dataset) -> str:
+    held = f" + {len(dataset.validation):,} held out" if dataset.validation else ""
+    return f"{dataset.rows:,} rows{held}"

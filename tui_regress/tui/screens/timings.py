@@ -21,13 +21,13 @@ from tui_regress.tui.numbers import count
 from tui_regress.tui.screens.dialog import Dialog
 from tui_regress.tui.themes import inks
 
-_DEVICE, _GRADIENT, _FIGURE, _FEWEST = 8, 12, 12, 8
+_DEVICE, _GRADIENT, _FIGURE, _FEWEST = 8, 12, 13, 8
 """Cells of the columns, and the fewest of the one with the bars."""
 _MARK = "◆ "
 """Before the winner."""
 _SCALE = "log scale"
 """Of the bars."""
-_FIGURES = ("epochs/s", "× autograd", "first epoch")
+_FIGURES = ("epochs/s", "vs autograd", "first epoch")
 
 
 class TimingsScreen(Dialog[Timing]):
@@ -134,11 +134,7 @@ def _line(timing: Timing, found: Sequence[Timing], room: int, ink: dict[str, str
         (_MARK if best else " " * len(_MARK), colour),
         (device + gradient, weight),
         (f"{bar(timing.epochs_per_second, rates, room):<{room}}", colour),
-        (f"{_per_second(timing.epochs_per_second):>{_FIGURE}}", weight),
+        (f"{count(timing.epochs_per_second):>{_FIGURE}}", weight),
         f"{'' if ratio is None else times(ratio):>{_FIGURE}}",
         f"{lasting(timing.first_seconds or 0.0):>{_FIGURE}}",
     )
-
-
-def _per_second(rate: float) -> str:
-    return count(rate) if rate >= 10 else f"{rate:.2g}"

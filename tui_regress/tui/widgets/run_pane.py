@@ -1,49 +1,46 @@
 """The run in figures: how far, how low, how steep, how fast."""
 
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
-from textual.widgets import Static
 
 from tui_regress.experiment import Logistic
 from tui_regress.tui.numbers import count, number
 from tui_regress.tui.session import Session
 from tui_regress.tui.themes import inks
-from tui_regress.tui.widgets.pane import Pane
+from tui_regress.tui.widgets.pane import TextPane
+
+_LABEL = 10
+"""Cells of the labels."""
 
 
-class RunPane(Pane, Static):
+class RunPane(TextPane):
     """A bar and the figures of the latest record."""
-
-    _shown: object = None
-    _rows = 0
 
     def __init__(self) -> None:
         super().__init__(id="run", classes="pane")
         self.border_title = "Run"
 
     def present(self, session: Session) -> None:
-        """Bring the figures up to date."""
+        """The figures, and the number of the run above them."""
         self.head("Run", "" if session.kept_id is None else f"run {session.kept_id}")
-        variables = inks(self.app)
-        rows, latest, epochs = _figures(session), session.history.latest, session.recorded.training.epochs
-        shown = rows, latest and latest.epoch, epochs, variables["accent"], variables["panel"], variables["muted"]
-        if shown == self._shown:
-            return
-        self._shown = shown
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=9, style=variables["muted"])
-        table.add_column(ratio=1)
-        for row, (label, figure) in enumerate(rows):
-            table.add_row(label, figure)
-            if latest is not None and row == 0:
-                colour = variables["accent"]
-                bar = ProgressBar(
-                    epochs, latest.epoch, style=variables["panel"], complete_style=colour, finished_style=colour
-                )
-                table.add_row("", bar)
-        self.update(table, layout=table.row_count != self._rows)
-        self._rows = table.row_count
+        super().present(session)
+
+    def draw(self, session: Session, width: int, height: int) -> Text:  # noqa: ARG002 - it takes the height it needs
+        """See :class:`TextPane`."""
+        ink, latest = inks(self.app), session.history.latest
+        lines = [Text.assemble((f"{label:<{_LABEL}}", ink["muted"]), figure) for label, figure in _figures(session)]
+        if latest is not None:
+            bar = progress(latest.epoch, session.recorded.training.epochs, width - _LABEL, ink["accent"], ink["panel"])
+            lines.insert(1, Text(" " * _LABEL) + bar)
+        return Text("\n").join(lines)
+
+
+def progress(done: int, whole: int, cells: int, colour: str, rest: str) -> Text:
+    """A bar of so many ``cells``, its part that is ``done`` of a ``whole`` in ``colour``, to half a cell."""
+    halves = 2 * cells * min(done, whole) // max(whole, 1)
+    full, half = divmod(max(halves, 0), 2)
+    left = max(cells - full - half, 0)
+    after = "━" * left if half or not full or not left else "╺" + "━" * (left - 1)
+    return Text.assemble(("━" * full + "╸" * half, colour), (after, rest))
 
 
 def _figures(session: Session) -> list[tuple[str, Text]]:

@@ -25,3 +25,12 @@ def permutation(order: np.random.Generator, rows: int, breathe: Callable[[], Non
     while not wait([drawn], _PATIENCE).done:
         breathe()
     return drawn.result()
+
+
+def permutations(order: np.random.Generator, rows: int, epochs: int, breathe: Callable[[], None]) -> NDArray[np.int64]:
+    """What so many calls of :func:`permutation` give one after the other, shape (epochs · rows,), and at once."""
+    if rows >= _LONG:
+        return np.concatenate([permutation(order, rows, breathe) for _ in range(epochs)])
+    # One call, in which other threads may run, in place of many: NumPy draws the same numbers for each.
+    drawn = np.tile(np.arange(rows), (epochs, 1))
+    return order.permuted(drawn, axis=1, out=drawn).ravel()

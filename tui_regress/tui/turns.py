@@ -1,13 +1,13 @@
 """When which part of the screen is drawn: one at a time, and never for more than a small share of the time."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-MOST, LEAST = 12, 6
-"""Times a second that each part is drawn: at most, because nobody sees more; at least, however long it takes."""
-SHARE = 0.08
-"""Of the time, for drawing, as long as LEAST allows it."""
+MOST = 12.0
+"""Times a second that a part is drawn at most, because nobody sees more."""
+SHARE = 0.01
+"""Of the time, for drawing each part, as long as it is drawn as often as it must be."""
 REST, LONGEST = 0.1, 0.4
 """Seconds without a turn after a key, so that what it does comes first; after the last turn, whatever is pressed."""
 
@@ -17,19 +17,23 @@ T = TypeVar("T")
 class Turns(Generic[T]):
     """The parts that news waits for, each in its turn: a key waits for one of them at most, not for a whole screen.
 
-    What drawing costs is what the processor did for this thread since the last turn: the painting comes after the
-    drawing, out of reach, and other threads do not count.
+    What drawing a part costs is what the processor did for this thread from its turn to the next: the painting comes
+    after the drawing, out of reach, and other threads do not count.
     """
 
     def __init__(
         self,
-        parts: Sequence[T],
+        parts: Mapping[T, float],
         clock: Callable[[], float] = time.perf_counter,
         work: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._parts = list(parts)
+        """``parts``, each with the times a second that it is drawn at least, however long that takes."""
+        self._least = dict(parts)
         self._clock, self._work = clock, work
-        self._waiting: list[T] = []
+        self._waiting: set[T] = set()
+        self._drawn = dict.fromkeys(parts, float("-inf"))
+        self._cost = dict.fromkeys(parts, 0.0)
+        self._last: T | None = None
         self._began = self._worked = self._rests = float("-inf")
 
     def __bool__(self) -> bool:
@@ -39,11 +43,11 @@ class Turns(Generic[T]):
     @property
     def seconds(self) -> float:
         """The shortest time from one turn to the next."""
-        return 1 / (MOST * len(self._parts))
+        return 1 / (MOST * max(1, len(self._least)))
 
     def news(self) -> None:
-        """There is something new for all; those already waiting keep their places."""
-        self._waiting += [part for part in self._parts if part not in self._waiting]
+        """There is something new for all."""
+        self._waiting.update(self._least)
 
     def rest(self) -> None:
         """Somebody pressed a key."""
@@ -52,14 +56,25 @@ class Turns(Generic[T]):
 
     def clear(self) -> None:
         """All has been drawn."""
-        self._waiting = []
+        self._waiting.clear()
 
     def take(self) -> T | None:
-        """The part to draw now; None where it is too early, or nothing waits."""
+        """The part to draw now, of those that are due the one that waits longest; None where none is."""
         now, worked = self._clock(), self._work()
-        pause = min(max((worked - self._worked) / SHARE, self.seconds), 1 / (LEAST * len(self._parts)))
         # A timer is a little early at times: that is no reason to wait for the next one.
-        if not self._waiting or now - self._began < 0.9 * pause or now < self._rests:
+        if now < self._rests or now - self._began < 0.9 * self.seconds:
             return None
-        self._began, self._worked = now, worked
-        return self._waiting.pop(0)
+        if self._last is not None:
+            self._cost[self._last], self._last = worked - self._worked, None
+        due = [part for part in self._waiting if now - self._drawn[part] >= 0.9 * self._pause(part)]
+        if not due:
+            return None
+        self._last = min(due, key=lambda part: self._drawn[part])
+        self._waiting.remove(self._last)
+        self._began = self._drawn[self._last] = now
+        self._worked = worked
+        return self._last
+
+    def _pause(self, part: T) -> float:
+        """Seconds from one drawing of ``part`` to the next."""
+        return min(max(self._cost[part] / SHARE, 1 / MOST), 1 / self._least[part])

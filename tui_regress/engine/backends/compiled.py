@@ -13,13 +13,13 @@ from tui_regress.engine.backends import base
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block, Plain
 from tui_regress.engine.objective import Floats, initial_parameters
-from tui_regress.engine.shuffling import permutation
+from tui_regress.engine.shuffling import permutations
 from tui_regress.experiment import Experiment, Logistic
 
 WORTH_LOADING = 20_000
 """Steps and evaluations of a run from which on it is worth to load Numba, which takes a second."""
-_PORTION = 2**21
-"""Work between two breaths, some milliseconds of it: numbers of X, where a row counts as ``_ROW`` more."""
+_PORTION = 2**24
+"""Work between two breaths, ten milliseconds of it: numbers of X, where a row counts as ``_ROW`` more."""
 _ROW = 32
 _AS_THEY_ARE = np.empty(0, np.int64)
 """The order of rows that are not shuffled."""
@@ -141,8 +141,7 @@ class Compiled:
         """Shape (epochs · n,): the orders of the rows that other backends draw, epoch by epoch."""
         if not self._shuffled:
             return _AS_THEY_ARE
-        orders = [permutation(state.order, len(self._y), breathe) for _ in range(epochs)]
-        return orders[0] if epochs == 1 else np.concatenate(orders)
+        return permutations(state.order, len(self._y), epochs, breathe)
 
     def _table(self, epochs: int) -> Floats:
         """Room for the records of so many epochs."""

@@ -21,7 +21,7 @@ from tui_regress.engine.objective import coupled_decay, initial_parameters
 from tui_regress.engine.quadratic import quadratic
 from tui_regress.experiment import Experiment, Linear, Sgd
 
-_LONGEST = 4096
+_LONGEST = 2**15
 """Epochs in a stretch, at most."""
 _LARGEST = 1e100
 """Entry of a map beyond which maps are not multiplied further: infinity times an error of 0 would be no number."""

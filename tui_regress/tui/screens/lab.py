@@ -63,6 +63,8 @@ _HEARD: dict[type[messages.Told], tuple[Callable[[Conductor, Any], bool], Shown]
 }
 """What becomes of each word of the threads, and what of the screen it changes."""
 
+FIGURES, CHARTS = 5.5, 2.5
+"""Times a second that figures and charts are drawn at least while training."""
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
 PATIENCE_WITH_TORCH = 0.3
@@ -81,7 +83,7 @@ class LabScreen(Doors):
         super().__init__(session, Conductor(session, self._runner), store)
         self.devices: tuple[DeviceInfo, ...] | None = None
         self._model = model
-        self._turns: Turns[tuple[_Showing, ...]] = Turns(())
+        self._turns: Turns[tuple[_Showing, ...]] = Turns({})
         self._ticking: Timer | None = None
         self._settling: Timer | None = None
         self._composing = asyncio.Lock()
@@ -283,15 +285,16 @@ class LabScreen(Doors):
         """Something has come that is not drawn yet."""
         return bool(self._turns)
 
-    def _progressing(self) -> "tuple[tuple[_Showing, ...], ...]":
-        """What changes with every record. Textual paints all between two places that change: one place at a time."""
-        return (
-            (self.query_one(StatusLine),),
-            (self.query_one(LossPane),),
-            (self.query_one(RunPane),),
-            (self.query_one(FitPane),),
-            (self.query_one(ParametersPane), self.query_one(StabilityPane), self.query_one(CodePane)),
-        )
+    def _progressing(self) -> dict[tuple[_Showing, ...], float]:
+        """What changes with every record, and how many times a second it is drawn at least."""
+        # Textual paints all between two places that change: one place at a time.
+        return {
+            (self.query_one(StatusLine),): FIGURES,
+            (self.query_one(LossPane),): CHARTS,
+            (self.query_one(RunPane),): FIGURES,
+            (self.query_one(FitPane),): CHARTS,
+            (self.query_one(ParametersPane), self.query_one(StabilityPane), self.query_one(CodePane)): FIGURES,
+        }
 
     def rest(self) -> None:
         """Somebody pressed a key: what that does is drawn before anything else."""

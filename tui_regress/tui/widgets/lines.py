@@ -15,6 +15,7 @@ class Lines(Widget):
     """As many lines as it was last given, each cut off or filled up to the width there is."""
 
     _lines: tuple["_Line", ...] = ()
+    _base: Style | None = None
 
     def put(self, text: Text) -> None:
         """Show the lines of ``text``, whose spans do not overlap, from now on."""
@@ -31,13 +32,20 @@ class Lines(Widget):
         """A row for each line."""
         return len(self._lines)
 
+    def notify_style_update(self) -> None:
+        """Other colours."""
+        self._base = None
+        super().notify_style_update()
+
     def render(self) -> Text:
         """All lines."""
         return Text("\n").join(Text.assemble(*line) for line in self._lines)
 
     def render_line(self, y: int) -> Strip:
         """Line ``y`` at the width there is."""
-        base, width = self.rich_style, self.content_size.width
+        # Textual works it out anew from all that is around the widget.
+        base = self._base = self._base or self.rich_style
+        width = self.content_size.width
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, base + Style.parse(style)) for text, style in line]
         strip = Strip(segments).adjust_cell_length(width, base)

@@ -60,7 +60,8 @@ def _figures(session: Session) -> list[tuple[str, Text]]:
         figures.append(("mse", number(latest.score)))
     figures.append(("Gradient", f"{number(latest.grad_norm)}  norm"))
     figures.append(("lr", f"{latest.lr:g}"))
-    if (best := session.history.best) is not None and best.epoch != latest.epoch:
+    # Also where it is the latest: a line that came and went would move all the rest.
+    if (best := session.history.best) is not None:
         figures.append(("Best", f"{number(best.loss)}  epoch {best.epoch:,}"))
     if session.epochs_per_second:
         figures.append(("Speed", f"{count(session.epochs_per_second)} epochs/s"))

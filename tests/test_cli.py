@@ -1,9 +1,11 @@
 """The command line: what it answers to questions and mistakes, settings, the dashboard, completion."""
 
+import io
 import re
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -274,7 +276,7 @@ class Dashboard:
 def terminal(monkeypatch: pytest.MonkeyPatch, call: Call) -> Call:
     def on_terminal(*arguments: object) -> Result:
         # Here, not in the fixture's body: capsys puts its own streams in place for the test.
-        for stream in (sys.stdin, sys.stdout):
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
             monkeypatch.setattr(stream, "isatty", lambda: True)
         return call(*arguments)
 
@@ -357,3 +359,30 @@ def test_the_shell_completes_experiments_commands_files_and_options(
 ) -> None:
     items = ShellComplete(cli.laboratory, {}, "tui-regress", "_").get_completions(words, incomplete)
     assert [item.value if item.type == "plain" else item.type for item in items] == expected
+
+
+def test_columns_may_be_named_by_several_options(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,y\n" + "".join(f"{k},{k * k % 7},{k % 3},{2 * k}\n" for k in range(12)))
+    command = ["train", str(path), "--target", "y", "--no-store", "--json", "--set", "training.epochs=1"]
+    for options, features in (
+        (["--features", "a", "--features", "b"], ["w[a]", "w[b]", "b"]),
+        (["--drop", "a", "--drop", "b"], ["w[c]", "b"]),
+    ):
+        assert call(*command, *options).events[0]["parameters"] == features
+    code, _, err = call(*command, "--target", "a")
+    assert (code, "'--target': there can be only one" in err) == (Exit.WRONG, True)
+
+
+def test_a_dashboard_whose_standard_error_goes_elsewhere_has_no_screen(
+    terminal: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = SimpleNamespace(stdout=_Tty(), stdin=_Tty(), stderr=io.StringIO())
+    monkeypatch.setattr("tui_regress.cli.training.sys", streams)
+    code, _, err = terminal("gentle-line")
+    assert (code, "needs a terminal" in err) == (Exit.WRONG, True)
+
+
+class _Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True

@@ -87,3 +87,8 @@ def test_other_rows_held_out_have_other_means(tmp_path: Path, setting: str, valu
     fresh = load_dataset(override(experiment, {setting: value})).columns
     assert load_dataset(kept).columns != fresh
     assert load_dataset(override(kept, {setting: value})).columns == fresh
+
+
+def test_the_mean_of_huge_numbers_is_a_number(load_table: LoadTable) -> None:
+    dataset = load_table("a,y\n1.7e308,1\n,2\n1.5e308,3\n1.6e308,4\n", missing="mean")
+    assert dataset.X[1, 0] == pytest.approx(1.6e308)

@@ -118,6 +118,8 @@ def test_the_survey_tells_the_flaw(tmp_path: Path) -> None:
     [
         ("a   b  y\n1   2  3\n 4  NA  6\n", True),
         ("a b\n1 2", True),
+        ("area  sex  price\n1  m  3\n 4  f  6\n", True),
+        ("first name  price\nJo  3\nAnn Lee  6\n", True),
         ("a b\n1 2\n3 x\n", False),
         ("a b\n1 2\n3\n", False),
         ("day\n2020-01-01 10:00\n", False),

@@ -9,7 +9,8 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine.divergence import Monitor
 from tui_regress.engine.events import Block
 from tui_regress.engine.stability import forecast
-from tui_regress.experiment import Linear, Sgd
+from tui_regress.engine.training import run
+from tui_regress.experiment import Linear, Sgd, override
 
 
 def line(sgd: Sgd, epochs: int = 150, start: ArrayLike = (0.0, 0.0), data: Dataset = LINE) -> Block:
@@ -38,6 +39,24 @@ def test_with_a_forecast_the_message_names_the_limit_and_the_way_out() -> None:
         "(2/λmax, λmax 23.66). float32 would overflow at epoch 134. Try lr 0.0833 (fastest), or standardise x1 "
         "(limit 1.00)."
     )
+
+
+@pytest.mark.parametrize("lr", [1.05, 1.3, 2.2])
+def test_with_several_curvatures_the_end_of_the_explosion_is_told_from_its_beginning(lr: float) -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60, 4)) * (1.0, 0.97, 0.9, 0.5)
+    data = Dataset(X, X @ (3.0, -2.0, 1.0, 5.0) + rng.normal(size=60), tuple("abcd"), "y")
+    limit = forecast(experiment({"optimizer.lr": 1.0}), data).limit
+    task = experiment({"optimizer.lr": lr * limit, "training.epochs": 2000, "training.gradient": "analytic"})
+    ahead = forecast(task, data)
+    endless = override(task, {"training.on_divergence": "continue"})
+    blocks = [event for event in run(endless, data) if isinstance(event, Block)]
+    (verdict,) = filter(None, map(Monitor(task, data, ahead).check, blocks))
+    assert verdict.growth == pytest.approx(ahead.growth)
+    lost = next(
+        block.first + int(np.argmin(np.isfinite(block.loss))) for block in blocks if not np.isfinite(block.loss).all()
+    )
+    assert f"would overflow at epoch {lost:,}" in verdict.message
 
 
 def test_the_rate_advised_without_a_forecast_is_below_the_limit() -> None:
@@ -102,7 +121,8 @@ def test_data_too_large_for_the_first_record_are_blamed_themselves() -> None:
     verdict = Monitor(experiment(), dataset(X * 1e25, Y)).check(block)
     assert verdict is not None
     assert verdict.message == (
-        "The loss is not finite before the first step: the numbers are too large for float32. Scale the columns."
+        "The loss is not finite before the first step: the numbers are too large for float32. "
+        "Scale the columns, or use float64 (device.dtype)."
     )
 
 

@@ -192,17 +192,18 @@ async def test_there_is_no_timing_beside_a_training_or_without_data() -> None:
         app = pilot.app
         assert isinstance(app, LabApp)
         await until(pilot, lambda: app.session.forecast is not None, "the data")
-        assert app.lab.check_action("time_devices", ()) is True
         await pilot.press("s")
         app.lab.post_message(messages.RunStarted(app.session.run_id, started()))
         app.lab.post_message(messages.EpochsCompleted(app.session.run_id, made_up_block([1.0], [[0.0, 0.0]])))
         await pilot.press("b")
         assert app.screen is app.lab
-        assert app.lab.check_action("time_devices", ()) is False
+        assert [toast.message for toast in app._notifications][-1].startswith("Stop the run first (x)")
         await pilot.press("x")
         app.session.reset()
         app.session.forget_data()
-        assert app.lab.check_action("time_devices", ()) is False
+        await pilot.press("b")
+        assert app.screen is app.lab
+        assert [toast.message for toast in app._notifications][-1].startswith("Wait until the data are there")
 
 
 # The thread

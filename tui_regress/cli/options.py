@@ -99,8 +99,15 @@ def runs_and_experiments(ctx: click.Context, param: click.Parameter, incomplete:
     return [*kept_runs(ctx, incomplete), *completions(ctx, param, incomplete)]
 
 
-def _columns(_ctx: click.Context, _param: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else [name.strip() for name in value.split(",")]
+def _columns(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> list[str] | None:
+    """The columns of all ``values``, in order: the option may come more than once."""
+    return [name.strip() for value in values for name in value.split(",")] if values else None
+
+
+def _one(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> str | None:
+    if len(values) > 1:
+        raise click.BadParameter("there can be only one.", param=param)
+    return values[0] if values else None
 
 
 def experiment_options(command: Command) -> Command:
@@ -114,15 +121,20 @@ def experiment_options(command: Command) -> Command:
             help="Replace a setting, such as optimizer.lr=0.1 or model.kind=logistic. Repeatable; "
             "KEY= takes a setting back to its default.",
         ),
-        click.option("--drop", metavar="A,B,...", callback=_columns, help="Columns of the table to leave alone."),
+        click.option(
+            "--drop", metavar="A,B,...", multiple=True, callback=_columns, help="Columns of the table to leave alone."
+        ),
         click.option(
             "--features",
             metavar="A,B,...",
+            multiple=True,
             callback=_columns,
             help="The columns to predict it from; a column of text becomes one 0/1 column per value. "
             "Default: every other column of numbers or of two values.",
         ),
-        click.option("--target", metavar="COLUMN", help="The column of the table to predict."),
+        click.option(
+            "--target", metavar="COLUMN", multiple=True, callback=_one, help="The column of the table to predict."
+        ),
     ):
         command = option(command)
     return command

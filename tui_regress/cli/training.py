@@ -81,7 +81,8 @@ def dashboard(
 
 def _is_terminal(experiment: str = "") -> bool:
     """Whether there is a person at keys and a screen, as far as the table does not come where the keys would."""
-    return sys.stdout.isatty() and (experiment == "-" or sys.stdin.isatty())
+    # Textual draws on standard error.
+    return sys.stdout.isatty() and sys.stderr.isatty() and (experiment == "-" or sys.stdin.isatty())
 
 
 def _saved_model(argument: str, settings: Sequence[tuple[str, Any]]) -> Path | None:

@@ -34,13 +34,17 @@ def delimiter(sample: str) -> str:
 
 
 def has_blanks_between_columns(sample: str) -> bool:
-    """Whether only blanks separate the cells: as many in each row, and numbers or nothing below the first."""
+    """Whether only blanks separate the cells: as many in each row, and numbers or nothing below the first, or two."""
     if any(mark in sample for mark in _DELIMITERS):
         return False
-    found = [line.split() for line in sample.splitlines() if line.strip()][:_ROWS]
-    below = found[1:] if sample.endswith(("\r", "\n")) else found[1:-1]
+    lines = [line.strip() for line in sample.splitlines() if line.strip()][:_ROWS]
+    found = [line.split() for line in (lines if sample.endswith(("\r", "\n")) else lines[:-1])]
+    below = found[1:]
     if not below or len(found[0]) < 2:
         return False
+    columns = {len(re.split(r"\s{2,}", line)) for line in lines[: len(found)]}
+    if len(columns) == 1 and columns != {1}:
+        return True
     cells = {cell for row in below for cell in row}.difference(MISSING)
     return {len(row) for row in below} == {len(found[0])} and all(is_number(cell, comma=False) for cell in cells)
 

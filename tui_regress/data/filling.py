@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from tui_regress.data.portions import FloatArray, reduced, spread, strips
+from tui_regress.data.portions import FloatArray, reduced, spread, spread_out, strips
 from tui_regress.data.reading import listed
 from tui_regress.experiment import Column
 from tui_regress.problems import ExperimentError
@@ -19,7 +19,9 @@ def fill_in(columns: Sequence[Column], X: FloatArray, X_held: FloatArray) -> tup
     """
     missing = _gaps(X)
     given = len(X) - missing
-    means = _sums(X) / np.maximum(given, 1)
+    # Powers of two change no digit, and keep the sums of large numbers finite.
+    exponent = np.frexp(reduced(np.fmax, lambda rows, out: np.abs(X[rows], out=out), *X.shape))[1]
+    means = np.ldexp(_sums(X, np.ldexp(1.0, -exponent)) / np.maximum(given, 1), exponent)
     missing += _gaps(X_held)
     with_fill, counts, texts = list[Column](), list[str](), False
     first = 0
@@ -46,10 +48,12 @@ def _gaps(X: FloatArray) -> FloatArray:
     return reduced(np.add, lambda rows, out: np.isnan(X[rows], out=out), *X.shape)
 
 
-def _sums(X: FloatArray) -> FloatArray:
+def _sums(X: FloatArray, unit: FloatArray) -> FloatArray:
+    units = spread_out(unit, len(X))
+
     def values(rows: slice, out: FloatArray) -> None:
-        out.fill(0.0)
-        np.copyto(out, X[rows], where=~np.isnan(X[rows]))
+        np.multiply(X[rows], units[: len(out)], out=out)
+        np.copyto(out, 0.0, where=np.isnan(out))
 
     return reduced(np.add, values, *X.shape)
 

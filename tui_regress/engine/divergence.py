@@ -44,7 +44,6 @@ class _Past:
     lr: float = math.nan
     recent: FloatArray = field(default_factory=lambda: np.empty(0))
     """What descends at the last records: the first may be of another lr, the rest are of the present one."""
-    last_slope: FloatArray = field(default_factory=lambda: np.empty(0))
     streak: int = 0
     """Rises in a row up to the last record."""
     reference: float = 0.0
@@ -117,20 +116,27 @@ class Monitor:
         self._past.calm = first + int(calm[-1]) if len(calm) else self._past.calm
         self._past.recent = np.append(self._past.recent, seen)[-_WINDOW - 1 :]
         if fired is None:
-            self._past.last_slope = self._slope(block, part.stop - 1)
             return None
         epoch, growth = first + fired, self._growth(first + fired)
         if not self._proof:
             return self._growing("trend", epoch, self._past.calm + 1, growth, self._past.ahead)
-        # The gradient knows nothing of the part of the loss that stays: it shows the growth to come the soonest.
-        before = self._slope(block, part.start + fired - 1) if fired else self._past.last_slope
-        after = self._slope(block, part.start + fired)
-        ahead = float(np.square(np.linalg.norm(after) / np.linalg.norm(before)))
-        return self._growing("rising", epoch, epoch - _RISES + 1, growth, ahead if ahead > 1 else None)
+        ahead = self._ahead(theta[fired])
+        end = None if ahead.overflow_epoch is None else self._told_before(epoch + ahead.overflow_epoch)
+        return self._growing("rising", epoch, epoch - _RISES + 1, growth, ahead.growth, end)
 
-    def _slope(self, block: Block, index: int) -> FloatArray:
-        """Shape (p,): gradient of what descends."""
-        return np.asarray(block.gradient[index] + self._decay * block.parameters[index])
+    def _ahead(self, theta: FloatArray) -> Forecast:
+        """What comes, from parameters ``theta`` on, shape (p,)."""
+        return stability.forecast(self._as_now(), self._dataset, theta)
+
+    def _as_now(self) -> Experiment:
+        """The experiment at the learning rate there is now."""
+        optimizer = msgspec.structs.replace(self._experiment.optimizer, lr=self._past.lr)
+        return msgspec.structs.replace(self._experiment, optimizer=optimizer)
+
+    def _told_before(self, end: int) -> int:
+        """``end``, an epoch; as the forecast of the whole run has it, where but the rounding until now differs."""
+        told = self._forecast.overflow_epoch if self._forecast and self._forecast.lr == self._past.lr else None
+        return told if told is not None and abs(told - end) <= 1 else end
 
     def _restart(self, lr: float, first: int, loss: float) -> None:
         self._past.lr, self._past.streak, self._past.asked, self._past.ahead = lr, 0, False, None
@@ -167,9 +173,7 @@ class Monitor:
         if not far.any():
             return None
         if not self._past.asked:
-            optimizer = msgspec.structs.replace(self._experiment.optimizer, lr=self._past.lr)
-            experiment = msgspec.structs.replace(self._experiment, optimizer=optimizer)
-            self._past.asked, self._past.ahead = True, stability.growth(experiment, self._dataset)
+            self._past.asked, self._past.ahead = True, stability.growth(self._as_now(), self._dataset)
         return None if self._past.ahead is None else int(np.argmax(far))
 
     def _growth(self, epoch: int) -> float | None:
@@ -182,19 +186,28 @@ class Monitor:
         return growth if growth > 1 else None
 
     def _growing(
-        self, rule: Literal["rising", "trend"], epoch: int, since: int, measured: float | None, ahead: float | None
+        self,
+        rule: Literal["rising", "trend"],
+        epoch: int,
+        since: int,
+        measured: float | None,
+        ahead: float | None,
+        end: int | None = None,
     ) -> Verdict:
-        """The verdict on a loss, the last in ``recent``, that grows by ``measured``, and by ``ahead`` in the end."""
+        """The verdict on a loss, the last in ``recent``, that grows by ``measured``, and by ``ahead`` in the end.
+
+        ``end`` is the epoch at which it overflows, where that is known.
+        """
         now, lasting = float(self._past.recent[-1]), ahead or measured
         advice = self._advice(lasting)
         if lasting is not None and isinstance(self._experiment.model, Linear):
             squares = math.log(now) + math.log(divisor(self._experiment.model, self._dataset.rows))
             left = math.ceil((math.log(self._largest) - squares) / math.log(lasting))
-            about = "" if self._proof else "about "
-            advice.insert(-1, f"{self._dtype} would overflow at {about}epoch {epoch + left:,}.")
+            when = f"about epoch {epoch + left:,}" if end is None else f"epoch {end:,}"
+            advice.insert(-1, f"{self._dtype} would overflow at {when}.")
         rates = [short(rate) for rate in (measured, ahead) if rate is not None]
-        end = f", ×{rates[-1]} in the end" if rates[-1] != rates[0] else ""
-        trouble = f"Diverging since epoch {since:,}: the loss grows ×{rates[0]} per epoch{end}."
+        later = f", ×{rates[-1]} in the end" if rates[-1] != rates[0] else ""
+        trouble = f"Diverging since epoch {since:,}: the loss grows ×{rates[0]} per epoch{later}."
         growth = ahead if self._proof else measured
         return Verdict(rule, epoch, since, growth, " ".join((trouble, *advice)))
 
@@ -205,7 +218,10 @@ class Monitor:
         what = "loss" if not np.isfinite(block.loss[index]) else "gradient"
         if epoch == 0:
             message = f"The {what} is not finite before the first step: the numbers are too large for {self._dtype}."
-            return Verdict("non-finite", 0, 0, None, f"{message} Scale the columns.")
+            columns = max(self._feature_sizes.max(initial=0.0), 1.0) >= self._target_size
+            remedy = "Scale the columns" if columns else "Scale the target"
+            wider = "" if self._dtype == "float64" else ", or use float64 (device.dtype)"
+            return Verdict("non-finite", 0, 0, None, f"{message} {remedy}{wider}.")
         growth, since = self._growth(epoch - 1), self._past.calm + 1
         rise = "" if growth is None else f"the loss grew ×{short(growth)} per epoch, and "
         trouble = f"Diverging since epoch {since:,}: {rise}the {what} left the finite numbers at epoch {epoch:,}."

@@ -178,6 +178,4 @@ def possible(action: str, session: "Session") -> bool | None:
             return session.forecast is not None
         case "open" | "runs":
             return not session.state.active
-        case "time_devices":
-            return session.dataset is not None and session.can_start
     return True

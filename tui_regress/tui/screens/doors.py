@@ -54,9 +54,12 @@ class Doors(Views):
         from tui_regress.tui.screens.timings import TimingsScreen
 
         session = self.session
-        if session.dataset is not None:
-            screen = TimingsScreen(session.experiment.name, session.dataset, self.conductor.time)
-            self.app.push_screen(screen, self._timing_chosen)
+        if session.dataset is None or not session.can_start:
+            busy = "Stop the run first (x)" if session.state.active else "Wait until the data are there"
+            self.notify(f"{busy}: timing takes the whole machine.", markup=False)
+            return
+        screen = TimingsScreen(session.experiment.name, session.dataset, self.conductor.time)
+        self.app.push_screen(screen, self._timing_chosen)
 
     def action_open(self) -> None:
         """The list of experiments."""

@@ -158,6 +158,8 @@ def test_x_of_another_shape_is_told() -> None:
     assert line.predict([1, 2, 3]).shape == line.predict([[1], [2], [3]]).shape == (3,)
     with pytest.raises(InputError, match=r"^X has the shape \(1, 2\); it must have one column, x\.$"):
         line.predict([[1, 2]])
+    with pytest.raises(InputError, match=r"^X must hold numbers alone, as many in each row\.$"):
+        line.predict([["a"]])
     plane = train("d2l-scratch", settings={"training.epochs": 1})
     with pytest.raises(InputError, match=r"^X has the shape \(3,\); it must have 2 columns, x1, x2\.$"):
         plane.predict([1, 2, 3])

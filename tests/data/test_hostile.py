@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import LoadTable, load_file
-from tui_regress.data import Dataset
+from tui_regress.data import Dataset, reading
 from tui_regress.data.batches import TableBatches
 from tui_regress.data.columns import survey
 from tui_regress.data.opening import open_experiment
+from tui_regress.data.reading import lay_out
 from tui_regress.experiment import Column, Logistic, Training
 from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
@@ -147,3 +148,17 @@ def test_a_cell_of_a_megabyte_is_a_text_like_any_other(load_table: LoadTable) ->
     dataset = load_table("x,a,y\n1," + "b" * 1_000_000 + ",2\n3,c,4\n")
     assert np.all(dataset.X == [[1.0, 0.0], [3.0, 1.0]])
     assert len(dataset.feature_names[1]) < 50
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_table_of_too_many_columns_is_refused_before_it_is_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_COLUMNS", 3)
+    frame, path = pl.DataFrame({letter: [1, 2] for letter in "abcy"}), tmp_path / name
+    if name.endswith("csv"):
+        frame.write_csv(path)
+    else:
+        frame.write_parquet(path)
+    with pytest.raises(ExperimentError, match="has 4 columns; a table may have 3"):
+        lay_out(path)

@@ -126,7 +126,7 @@ def test_a_missing_model_is_told(tmp_path: Path) -> None:
 def test_a_missing_experiment_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path / "model.pt", {"weight": torch.zeros(1, 1), "bias": torch.zeros(1)})
     (tmp_path / "model.toml").unlink()
-    with pytest.raises(InputError, match=r"model\.toml: No such file or directory\.$"):
+    with pytest.raises(InputError, match=r"model\.pt: its experiment, model\.toml, is not beside it\.$"):
         load_model(path)
 
 

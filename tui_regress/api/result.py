@@ -95,10 +95,14 @@ class Result:
         Of a logistic model the probability of class 1, 1/(1 + exp(−(Xw + b))).
 
         X holds the features as ``dataset.feature_names`` has them, in the units of the data; of shape (d,) it is one
-        row, and with a single feature one row per number. Raises InputError where it has another shape.
+        row, and with a single feature one row per number. Raises InputError where it has another shape, or holds
+        something else than numbers.
         """
         names = self.dataset.feature_names
-        rows = np.asarray(X, dtype=np.float64)
+        try:
+            rows = np.asarray(X, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("X must hold numbers alone, as many in each row.") from None
         rows = rows.reshape(-1, 1) if rows.ndim < 2 and len(names) == 1 else np.atleast_2d(rows)
         if rows.ndim != 2 or rows.shape[1] != len(names):
             columns = f"one column, {names[0]}" if len(names) == 1 else f"{len(names)} columns, {', '.join(names)}"

@@ -33,7 +33,7 @@ def load_dataset(experiment: Experiment, progress: Progress = silent) -> Dataset
         dataset = split(dataset, hold(dataset.y))
     if dataset.validation:
         held, rows = len(dataset.validation), dataset.rows + len(dataset.validation)
-        note = f"{held:,} of {rows:,} rows are held out for validation."
+        note = f"{held:,} of {rows:,} rows {'is' if held == 1 else 'are'} held out for validation."
         dataset = replace(dataset, notes=(*dataset.notes, note))
     if experiment.data.standardize:
         return replace(dataset, scaling=Standardization.of(dataset.X, bias=experiment.model.bias))

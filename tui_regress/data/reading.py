@@ -30,6 +30,8 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 KINDS = ".csv, .tsv, .txt, each also as .gz, or .parquet"
 _SAMPLE = 2**16
 """Characters that say how a text is written."""
+MOST_COLUMNS = 100_000
+"""A table of more is hardly one: reading it would take minutes and gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def _lay_out_parquet(source: Source) -> Layout:
     if not is_sound(source.file):
         raise wrong(source.path, "cannot be read as Parquet; it may be damaged or cut off.")
     raw_names = tuple(pl.read_parquet_schema(source.file))
+    _check_columns(source, len(raw_names))
     rows = pl.scan_parquet(source.file, glob=False).select(pl.len()).collect().item()
     return Layout(source, raw_names, unique(raw_names), rows=rows)
 
@@ -193,12 +196,18 @@ def _lay_out_text(source: Source) -> Layout:
     is_tsv = source.path.name.lower().endswith((".tsv", ".tsv.gz"))
     delimiter = "\t" if is_tsv else dialect.delimiter(sample)
     blank_rows, first, before, after = _first_row(source, delimiter)
+    _check_columns(source, len(first))
     below = list(dialect.rows(sample, delimiter))[1:]
     header = dialect.is_header(first, below, comma=delimiter != ",")
     raw_names = tuple(first) if header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
     begin = after if header else before
     rows = source.size / bytes_of_a_row
     return Layout(source, raw_names, unique(raw_names), header, delimiter, line_end, blank_rows, begin, rows)
+
+
+def _check_columns(source: Source, columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise wrong(source.path, f"has {columns:,} columns; a table may have {MOST_COLUMNS:,}.")
 
 
 def _first_row(source: Source, delimiter: str) -> tuple[int, list[str], int, int]:

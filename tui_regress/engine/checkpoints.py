@@ -65,7 +65,10 @@ def load_model(path: Path) -> tuple[Experiment, FloatArray]:
     wrong.
     """
     state = _loaded(path, "a saved model", lambda found: found)
-    experiment = load(path.with_suffix(".toml"))
+    beside = path.with_suffix(".toml")
+    if not beside.exists():
+        raise InputError(f"{printable(str(path))}: its experiment, {printable(beside.name)}, is not beside it.")
+    experiment = load(beside)
     expected = {"weight": (1, _features(experiment.data))} | ({"bias": (1,)} if experiment.model.bias else {})
     if not isinstance(state, dict) or not all(map(_is_real, state.values())):
         raise InputError(f"{printable(str(path))}: is not the model of a line: it holds other things than numbers.")

@@ -209,3 +209,16 @@ def test_a_table_is_kept_with_its_columns_pinned_down(path: Path, tmp_path: Path
     assert [column.values for column in found.summary.experiment.data.columns] == [(), ("Bern", "Oslo", "Rome")]
     assert found.feature_names == ("rooms", "city=Oslo", "city=Rome")
     assert fingerprint(load_dataset(found.summary.experiment)) == found.fingerprint
+
+
+def test_many_records_are_written_before_their_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "PERIOD", 3600.0)
+    monkeypatch.setattr(recorder, "MANY_WAITING", 150)
+
+    ones = np.ones(100)
+    keep(path, started(), block(0, ones), block(100, ones), lambda: until(lambda: _epoch(path) == 199), ended(199))
+    assert len(kept(path).records) == 200
+
+
+def _epoch(path: Path) -> int:
+    return kept(path).summary.epoch

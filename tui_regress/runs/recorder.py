@@ -29,8 +29,8 @@ PERIOD = 0.8
 BUDGET = 64 * 2**20
 """Bytes of records in full: each time as many are written, later stretches hold half as many of them, so that a run of
 days takes little more than one of minutes. Losses and learning rates are kept of every record all the same."""
-MOST_WAITING = 4_000_000
-"""Records that may wait to be written: 64 MB."""
+MANY_WAITING, MOST_WAITING = 2_000_000, 16_000_000
+"""Records that are written at once, before their time; and that may wait to be written at most: 128 MB of losses."""
 
 
 def recorded(
@@ -98,7 +98,7 @@ class _Writer:
         self._started: Started
         # A daemon: a run that nobody brings to its end must not keep the program from ending.
         self._thread = threading.Thread(target=self._work, name="tui-regress store", daemon=True)
-        self._opened, self._ending = threading.Event(), threading.Event()
+        self._opened, self._due, self._ending = threading.Event(), threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._state = self._written = State()
         self._waiting: list[Records] = []
@@ -171,6 +171,7 @@ class _Writer:
                 when = f"after epoch {self._state.epoch:,}" if self._state.epoch >= 0 else "before its first record"
                 self._state = replace(self._state, status="interrupted", reason=f"Interrupted {when}.")
         self._ending.set()
+        self._due.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -198,7 +199,10 @@ class _Writer:
         self._in_full += len(part.numbers)
         if self._in_full > 4 * room(block.parameters.shape[1]):
             self._thin()
-        if block.last - self._written.epoch > MOST_WAITING:
+        waiting = block.last - self._written.epoch
+        if waiting > MANY_WAITING and not self._complained:
+            self._due.set()
+        if waiting > MOST_WAITING:
             self._given_up, self._waiting, self._checkpoint = True, [], None
             self._say(
                 f"The store could not be written for too long: the last records of run {self.run_id} are not kept."
@@ -247,7 +251,7 @@ class _Writer:
         with self._lock:
             self._state = replace(self._state, fingerprint=digits)
         due = time.monotonic() + PERIOD
-        while not self._ending.wait(max(0.0, due - time.monotonic())):
+        while not self._ends(due):
             due = time.monotonic() + PERIOD
             try:
                 self._write(store, run_id)
@@ -263,6 +267,13 @@ class _Writer:
                 self._say(f"The end of run {run_id} is not kept, or only in part. {describe(error)}")
         else:
             self.whole = not self._given_up
+
+    def _ends(self, due: float) -> bool:
+        """Wait until ``due``, or until many records wait, or for the end of the run: whether it has come."""
+        self._due.wait(max(0.0, due - time.monotonic()))
+        # In this order: who brings the end sets the other first.
+        self._due.clear()
+        return self._ending.is_set()
 
     def _write(self, store: Store, run_id: int) -> None:
         with self._lock:

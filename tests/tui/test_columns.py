@@ -363,7 +363,9 @@ async def test_a_choice_of_columns_that_are_gone_is_mended_by_the_first_guess(re
     present = Experiment(Table(str(rent), "price", ("size", "age")), optimizer=Sgd(lr=1e-6))
     async with shown(rent, present) as there:
         await there.ready()
-        assert there.words("#choice").startswith("1 feature of 4 columns · target rent")
+        await until(
+            there.pilot, lambda: there.words("#choice").startswith("1 feature of 4 columns · target rent"), "it"
+        )
         await there.press("enter")
         opened = await there.went_back()
     assert opened is not None

@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ def environment() -> dict[str, Any]:
     return {
         "tui-regress": tui_regress.__version__,
         "python": platform.python_version(),
-        "torch": version("torch"),
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "platform": platform.platform(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",

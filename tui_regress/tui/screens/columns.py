@@ -121,6 +121,8 @@ class ColumnsScreen(Dialog[Opened]):
                 self._at_first = self._picking
         self.remove_class("-reading")
         self._show()
+        # Only now is there room for the words, and its width is known once it is laid out.
+        self.call_after_refresh(self._show_words)
         self.query_one(ColumnTable).focus()
         self.query_one(ColumnTable).go_to(self._picking.target)
         self.refresh_bindings()

@@ -26,6 +26,8 @@ from tui_regress.text import printable
 
 _GROWTH = 10
 """By how much a block may be longer than the last: one that was short by chance must not make the next one endless."""
+_MOST = 2**17
+"""Records in a block: whoever takes it has other things to do too, such as to answer a key."""
 _MOST_RECOVERIES = 8
 """Each goes on with a smaller lr; a run that needs more is not to be saved by that."""
 
@@ -196,7 +198,7 @@ class Course:
         block = self._validated(self._backend.advance(self._state, turn, breathe), breathe)
         seconds = time.perf_counter() - began - (control.waited - waited)
         control.end_turn(turn)
-        self._length = max(1, min(_GROWTH * turn, round(turn * block_seconds / seconds)))
+        self._length = max(1, min(_GROWTH * turn, _MOST, round(turn * block_seconds / seconds)))
         if len(block.loss):
             yield from self._take(block)
         if len(block.loss) < turn and self._end is None:

@@ -10,11 +10,12 @@ class Budget:
     What is done inside ``with budget:`` counts; ``due`` says whether it is time again.
     """
 
-    def __init__(self, seconds: float, share: float) -> None:
+    def __init__(self, seconds: float, share: float, cost: float = 0.0) -> None:
+        """``cost``: seconds that it is thought to take, as long as it has not been done."""
         self._seconds, self._share = seconds, share
         self._began = 0.0
         self._ended = float("-inf")
-        self._cost = 0.0
+        self._cost = cost
 
     def due(self, *, soon: bool = False) -> bool:
         """Whether it is time again; with ``soon`` the share alone decides."""

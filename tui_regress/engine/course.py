@@ -20,7 +20,7 @@ from tui_regress.engine.metrics import measure
 from tui_regress.engine.sentences import explain, remedy
 from tui_regress.engine.stability import Forecast, safe_lr
 from tui_regress.engine.stopping import End, Reached, Rules, outcome
-from tui_regress.experiment import Experiment, override
+from tui_regress.experiment import Experiment, Logistic, override
 from tui_regress.problems import ExperimentError, InputError
 from tui_regress.text import printable
 
@@ -30,6 +30,10 @@ _MOST = 2**17
 """Records in a block: whoever takes it has other things to do too, such as to answer a key."""
 _MOST_RECOVERIES = 8
 """Each goes on with a smaller lr; a run that needs more is not to be saved by that."""
+
+
+_SORTING = 1.5e-7
+"""Seconds a row that the area under the curve takes, about: millions of rows must not begin with it."""
 
 
 class Course:
@@ -62,7 +66,7 @@ class Course:
         """The last one yielded."""
         self._freezing = Budget(0.05, 0.01)
         self._telling = Budget(1.0, 0.01)
-        self._measuring = Budget(0.25, 0.05)
+        self._measuring = Budget(0.25, 0.05, _SORTING * dataset.rows if isinstance(experiment.model, Logistic) else 0.0)
 
     def start(self, theta: FloatArray) -> None:
         """Begin at record 0 with ``theta``, shape (p,), as training steps it."""

@@ -71,6 +71,15 @@ def test_what_is_wanted_soon_waits_for_its_share_of_the_time_alone(monkeypatch: 
     assert not budget.due()
 
 
+def test_what_is_thought_to_cost_much_is_not_done_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, budget = Clock(monkeypatch), Budget(1.0, 0.1, cost=2.0)
+    budget.wait()
+    clock.now += 19.9
+    assert not budget.due()
+    clock.now += 0.2
+    assert budget.due()
+
+
 def test_a_budget_may_begin_with_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, budget = Clock(monkeypatch), Budget(1.0, 0.1)
     budget.wait()
@@ -163,7 +172,7 @@ def test_metrics_come_now_and_then_and_are_those_of_the_record_before(monkeypatc
         assert measured.training == measure(job.model, block.parameters[-1], LINE.X, LINE.y)
 
 
-def always_due(_seconds: float, _share: float) -> Budget:
+def always_due(*_of_its_own: float) -> Budget:
     return Budget(-1.0, 1e9)
 
 

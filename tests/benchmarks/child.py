@@ -37,7 +37,7 @@ def main(spec: Mapping[str, Any]) -> None:
     gc.set_threshold(COLLECT_AFTER)  # as the program itself does
     for name in spec["without"]:
         # To whoever imports it, or looks for it, it is not installed.
-        sys.modules[name] = None  # type: ignore[assignment]
+        sys.modules[name] = None  # type: ignore[assignment] # so Python itself marks what cannot be imported
     work = import_module(f"tests.benchmarks.{spec['module']}").main
     with os.fdopen(spec["commands"]) as commands, os.fdopen(spec["answers"], "w") as answers:
         work(commands, answers, **spec["arguments"])

@@ -16,7 +16,7 @@ from tui_regress.experiment import builtin
 _lightning: Any = import_module("lightning")
 
 
-class Line(_lightning.LightningModule):  # type: ignore[misc]
+class Line(_lightning.LightningModule):  # type: ignore[misc] # loaded by name: only those who measure have it
     """The model of d2l-concise; knows when its training began and ended."""
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -268,6 +269,17 @@ def test_a_new_learning_rate_in_the_state_counts_from_the_next_epoch(gradient: s
     np.testing.assert_allclose(after.parameters, before.parameters - 0.5 * before.gradient, rtol=1e-12)
 
 
+def stopping_after(breaths: int) -> Callable[[], None]:
+    """The breath after so many is the last."""
+    left = iter(range(breaths))
+
+    def breathe() -> None:
+        if next(left, None) is None:
+            raise Stop
+
+    return breathe
+
+
 @pytest.mark.parametrize("gradient", BACKENDS)
 @pytest.mark.parametrize("batch", [0, 7])
 def test_a_stop_keeps_the_records_of_the_epochs_completed(batch: int, gradient: str) -> None:
@@ -277,13 +289,7 @@ def test_a_stop_keeps_the_records_of_the_epochs_completed(batch: int, gradient: 
 
     lengths = set()
     for breaths in range(40):
-        left = iter(range(breaths))
-
-        def breathe() -> None:
-            if next(left, None) is None:  # noqa: B023 - called before the next round
-                raise Stop
-
-        block = backend.advance(backend.start(), 5, breathe)
+        block = backend.advance(backend.start(), 5, stopping_after(breaths))
         k = len(block.loss)
         lengths.add(k)
         assert block.first == 1

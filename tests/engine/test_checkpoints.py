@@ -260,7 +260,7 @@ def test_nothing_in_a_foreign_checkpoint_is_executed(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "sprung",))
 
-    found = {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": {"state": Trap()}}
+    found = {"kind": "tui-regress checkpoint", "version": 2, "epoch": 3, "content": {"state": Trap()}}
     path = tmp_path / "trap.pt"
     for content in (found, Trap()):
         torch.save(content, path)
@@ -303,9 +303,9 @@ def test_a_checkpoint_nested_without_end_is_refused(tmp_path: Path) -> None:
         {},
         [1, 2],
         {"weight": torch.zeros(1, 1), "bias": torch.zeros(1)},
-        {"kind": "tui-regress checkpoint", "version": 1, "epoch": "3", "content": {}},
-        {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": [3]},
-        {"kind": "tui-regress checkpoint", "version": 0, "epoch": 3, "content": {}},
+        {"kind": "tui-regress checkpoint", "version": 2, "epoch": "3", "content": {}},
+        {"kind": "tui-regress checkpoint", "version": 2, "epoch": 3, "content": [3]},
+        {"kind": "tui-regress checkpoint", "version": "2", "epoch": 3, "content": {}},
     ],
 )
 def test_another_programs_file_is_no_checkpoint(content: object, tmp_path: Path) -> None:
@@ -316,16 +316,17 @@ def test_another_programs_file_is_no_checkpoint(content: object, tmp_path: Path)
 
 @pytest.mark.parametrize("value", [torch.zeros(2, dtype=torch.bfloat16), {1, 2}, torch.eye(2).to_sparse()])
 def test_a_checkpoint_of_other_things_than_numbers_is_refused(value: object, tmp_path: Path) -> None:
-    found = {"kind": "tui-regress checkpoint", "version": 1, "epoch": 3, "content": {"state": value}}
+    found = {"kind": "tui-regress checkpoint", "version": 2, "epoch": 3, "content": {"state": value}}
     torch.save(found, tmp_path / "odd.pt")
     with pytest.raises(InputError, match="is not a checkpoint of tui-regress, or is damaged"):
         load_checkpoint(tmp_path / "odd.pt")
 
 
-def test_a_checkpoint_of_a_newer_version_is_told_apart(tmp_path: Path) -> None:
-    torch.save({"kind": "tui-regress checkpoint", "version": 2, "state": {}}, tmp_path / "new.pt")
-    with pytest.raises(InputError, match=r"new\.pt: was written by a newer tui-regress"):
-        load_checkpoint(tmp_path / "new.pt")
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+def test_a_checkpoint_of_another_version_is_told_apart(version: int, age: str, tmp_path: Path) -> None:
+    torch.save({"kind": "tui-regress checkpoint", "version": version, "epoch": 3, "content": {}}, tmp_path / "c.pt")
+    with pytest.raises(InputError, match=rf"c\.pt: was written by {age} tui-regress"):
+        load_checkpoint(tmp_path / "c.pt")
 
 
 def test_one_byte_that_has_flipped_in_the_numbers_is_damage(tmp_path: Path) -> None:

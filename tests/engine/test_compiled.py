@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from tests.engine.conftest import dataset, experiment, join, same
-from tests.engine.test_backends import OPTIMIZERS, advance, idle, problem, sgd_by_permutation
+from tests.engine.test_backends import OPTIMIZERS, advance, idle, problem, sgd_by_permutation, stopping_after
 from tui_regress.data.dataset import Dataset
 from tui_regress.engine.backends import compiled
 from tui_regress.engine.backends.compiled import Compiled
-from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block
 from tui_regress.engine.objective import evaluate
 from tui_regress.experiment import Experiment, override
@@ -194,14 +193,8 @@ def test_a_stop_keeps_the_records_of_the_epochs_completed(batch: int, monkeypatc
     whole = backend.advance(backend.start(), 5, idle)
     lengths = set()
     for breaths in range(40):
-        left = iter(range(breaths))
-
-        def breathe() -> None:
-            if next(left, None) is None:  # noqa: B023 - called before the next round
-                raise Stop
-
         state = backend.start()
-        block = backend.advance(state, 5, breathe)
+        block = backend.advance(state, 5, stopping_after(breaths))
         lengths.add(len(block.loss))
         assert block.first == 1
         assert state.epoch == len(block.loss)

@@ -25,7 +25,7 @@ from tui_regress.text import printable
 
 T = TypeVar("T")
 
-_KIND, _VERSION = "tui-regress checkpoint", 1
+_KIND, _VERSION = "tui-regress checkpoint", 2
 
 
 def save_model(path: Path, experiment: Experiment, parameters: FloatArray, dataset: Dataset) -> None:
@@ -102,9 +102,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     found = _loaded(path, "a checkpoint of tui-regress", _arrays)
     match found:
-        case {"kind": kind, "version": int(version)} if kind == _KIND and version > _VERSION:
-            raise InputError(f"{printable(str(path))}: was written by a newer tui-regress, which can go on from it.")
-        case {"kind": kind, "version": 1, "epoch": int(epoch), "content": dict(content)} if kind == _KIND:
+        case {"kind": kind, "version": int(version)} if kind == _KIND and version != _VERSION:
+            age = "a newer" if version > _VERSION else "an older"
+            raise InputError(f"{printable(str(path))}: was written by {age} tui-regress, which can go on from it.")
+        case {"kind": kind, "version": int(), "epoch": int(epoch), "content": dict(content)} if kind == _KIND:
             return Checkpoint(epoch, content)
     raise InputError(f"{printable(str(path))}: is not a checkpoint of tui-regress.")
 

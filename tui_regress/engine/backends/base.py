@@ -205,11 +205,17 @@ class Descent(ABC, Generic[S, A]):
         """The records with these ``values``, the last of which is the one of ``state.epoch``."""
         p = self.features + self.model.bias
         table = self._stack(values) if values else np.empty((0, 2 * p + 2))
-        return Block(
-            first=state.epoch + 1 - len(values),
-            parameters=table[:, :p],
-            gradient=table[:, p : 2 * p],
-            loss=table[:, -2],
-            score=table[:, -1],
-            lr=np.full(len(values), state.lr),
-        )
+        return block_of(table, state)
+
+
+def block_of(table: FloatArray, state: State) -> Block:
+    """The records in ``table``, shape (k, 2p + 2): parameters, gradient, loss, score; the last is that of ``state``."""
+    p = table.shape[1] // 2 - 1
+    return Block(
+        first=state.epoch + 1 - len(table),
+        parameters=table[:, :p],
+        gradient=table[:, p : 2 * p],
+        loss=table[:, -2],
+        score=table[:, -1],
+        lr=np.full(len(table), state.lr),
+    )

@@ -159,15 +159,7 @@ class Compiled:
 
     def _block(self, state: State, values: Floats) -> Block:
         """The records with these ``values``, shape (k, 2p + 2), the last of which is the one of ``state.epoch``."""
-        p, table = self._parameters, values.astype(np.float64)
-        return Block(
-            first=state.epoch + 1 - len(table),
-            parameters=table[:, :p],
-            gradient=table[:, p : 2 * p],
-            loss=table[:, -2],
-            score=table[:, -1],
-            lr=np.full(len(table), state.lr),
-        )
+        return base.block_of(values.astype(np.float64), state)
 
 
 def _cursor(done: int = 0) -> NDArray[np.int64]:

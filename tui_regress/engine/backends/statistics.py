@@ -179,11 +179,4 @@ class Statistics:
     def _block(self, state: State, parts: list[FloatArray]) -> Block:
         p = len(self._end)
         table = np.concatenate((np.empty((2 * p + 2, 0)), *(part.T for part in parts)), axis=1).T
-        return Block(
-            first=state.epoch + 1 - len(table),
-            parameters=table[:, :p],
-            gradient=table[:, p : 2 * p],
-            loss=table[:, -2],
-            score=table[:, -1],
-            lr=np.full(len(table), state.lr),
-        )
+        return base.block_of(table, state)

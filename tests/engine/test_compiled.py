@@ -18,11 +18,12 @@ from tui_regress.engine.backends import compiled
 from tui_regress.engine.backends.compiled import Compiled
 from tui_regress.engine.events import Block
 from tui_regress.engine.objective import evaluate
+from tui_regress.engine.shuffling import set_words, words
 from tui_regress.experiment import Experiment, override
 
 pytest.importorskip("numba")
 
-from tui_regress.engine.backends import compiling
+from tui_regress.engine.backends import compiling, kernels
 
 FIELDS = ("parameters", "gradient", "loss", "score")
 STOCHASTIC: dict[str, Any] = {"training.batch_size": 7, "training.seed": 3}
@@ -165,6 +166,57 @@ def test_the_data_are_left_as_they_are() -> None:
     assert (data.y == y).all()
 
 
+# orders
+
+
+def dealt(order: np.random.Generator, rows: int, room: int) -> list[int]:
+    """The next permutation of ``order`` in machine code, ``room`` places at once."""
+    generator, places, draws = words(order), np.arange(rows), np.empty(room, np.int64)
+    last = rows - 1
+    while last > 0:
+        last = kernels._deal(generator, places, draws, last, room)
+    set_words(order, generator)
+    return places.tolist()
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["whole", "half a number waits"])
+@pytest.mark.parametrize("room", [1, 7, 256])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 63, 64, 65, 1000, 4097])
+def test_an_order_is_the_permutation_that_numpy_draws_and_leaves_its_state(rows: int, room: int, waiting: bool) -> None:
+    for seed in range(10):
+        order, own = np.random.default_rng(seed), np.random.default_rng(seed)
+        for generator in (order, own) if waiting else ():
+            generator.integers(0, 10, dtype=np.uint32)
+        for _ in range(3):
+            assert dealt(order, rows, room) == own.permutation(rows).tolist()
+            assert order.bit_generator.state == own.bit_generator.state
+
+
+def test_a_long_order_is_the_permutation_that_numpy_draws() -> None:
+    order, own = np.random.default_rng(5), np.random.default_rng(5)
+    assert dealt(order, 2**20 + 3, 256) == own.permutation(2**20 + 3).tolist()
+    assert order.bit_generator.state == own.bit_generator.state
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+@pytest.mark.parametrize("batch", [1, 7])
+def test_after_a_block_the_generator_is_where_other_backends_have_it(batch: int, rows: int) -> None:
+    backend = Compiled(experiment({"training.batch_size": batch}), problem(logistic=False, n=rows))
+    state, own = backend.start(), np.random.default_rng(0)
+    for epochs in (1, 3):
+        backend.advance(state, epochs, idle)
+        for _ in range(epochs if batch < rows else 0):
+            own.permutation(rows)
+        assert backend.freeze(state)["order"] == own.bit_generator.state
+
+
+@pytest.mark.parametrize("kind", ["linear", "logistic"])
+@pytest.mark.parametrize("batch", [0, 300, 1])
+def test_rows_beyond_those_done_at_once_give_the_records_of_autograd(batch: int, kind: str) -> None:
+    changes = {"model.kind": kind, "training.batch_size": batch, "optimizer.lr": 1e-3, "device.dtype": "float64"}
+    agree(experiment(changes), problem(kind == "logistic", n=700), 3, rtol=1e-9, atol=1e-12)
+
+
 # blocks, portions, stops
 
 
@@ -192,7 +244,7 @@ def test_a_stop_keeps_the_records_of_the_epochs_completed(batch: int, monkeypatc
     backend = Compiled(experiment({"training.batch_size": batch}), problem(logistic=False))
     whole = backend.advance(backend.start(), 5, idle)
     lengths = set()
-    for breaths in range(40):
+    for breaths in range(50):
         state = backend.start()
         block = backend.advance(state, 5, stopping_after(breaths))
         lengths.add(len(block.loss))
@@ -202,7 +254,7 @@ def test_a_stop_keeps_the_records_of_the_epochs_completed(batch: int, monkeypatc
     assert lengths == {0, 1, 2, 3, 4, 5}
 
 
-@pytest.mark.parametrize(("batch", "visits"), [(0, 30), (1, 60), (29, 60)])
+@pytest.mark.parametrize(("batch", "visits"), [(0, 30), (1, 89), (29, 89)])
 def test_no_more_rows_are_done_between_two_breaths_than_a_portion(
     batch: int, visits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +282,7 @@ def test_python_runs_while_epochs_are_computed() -> None:
         nonlocal calls
         state = backend.start()
         while calls < 1000 and not seen.is_set():
-            backend._descend(*backend._arguments(state, 10**9, np.zeros(2, np.int64), out))
+            backend._descend(*backend._arguments(state, backend._work(state), 10**9, out))
             calls += 1
 
     interval = sys.getswitchinterval()

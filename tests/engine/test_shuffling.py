@@ -5,7 +5,7 @@ import pytest
 
 from tui_regress.engine import shuffling
 from tui_regress.engine.control import Stop
-from tui_regress.engine.shuffling import permutation
+from tui_regress.engine.shuffling import permutation, set_words, words
 
 
 class Slow(np.random.Generator):
@@ -55,3 +55,15 @@ def test_a_stop_does_not_wait_for_a_long_permutation(monkeypatch: pytest.MonkeyP
 def test_what_goes_wrong_while_drawing_is_told() -> None:
     with pytest.raises(MemoryError):
         permutation(np.random.default_rng(3), 10**15, lambda: None)
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 2])
+def test_a_generator_set_to_the_words_of_another_draws_the_same(drawn: int) -> None:
+    one, other = np.random.default_rng(7), np.random.default_rng(8)
+    one.integers(0, 10, size=drawn, dtype=np.uint32)
+    found = words(one)
+    assert found.shape == (6,)
+    assert found.dtype == np.uint64
+    set_words(other, found)
+    assert other.bit_generator.state == one.bit_generator.state
+    assert other.permutation(100).tolist() == one.permutation(100).tolist()

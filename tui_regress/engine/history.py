@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.engine.events import Block, FloatArray
+from tui_regress.engine.objective import Floats
 from tui_regress.engine.series import Series
 
 _ROOM_FOR_THINNED = 32 * 2**20
@@ -102,12 +103,12 @@ class History:
         return len(self.loss_series)
 
     @property
-    def losses(self) -> FloatArray:
-        """Shape (len,): the loss of every record. A read-only view, of what is there now."""
+    def losses(self) -> Floats:
+        """Shape (len,): the loss of every record so far, a read-only view; in float32 where that is exact."""
         return self.loss_series.view
 
     @property
-    def validation_losses(self) -> FloatArray:
+    def validation_losses(self) -> Floats:
         """Shape (len,): the validation loss of every record, or (0,) without rows held out. A view like ``losses``."""
         return self.validation_series.view
 
@@ -170,7 +171,7 @@ class History:
         if _is_after(last, self.best_validation):
             self.best_validation = self._lowest(self.validation_losses, rows)
 
-    def _lowest(self, losses: FloatArray, rows: NDArray[np.int64]) -> Record | None:
+    def _lowest(self, losses: Floats, rows: NDArray[np.int64]) -> Record | None:
         """Of the thinned records in ``rows`` that with the lowest of ``losses``, which are those of all records."""
         candidates = losses[self.epochs[rows]]
         rows = rows[np.isfinite(candidates)]

@@ -3,12 +3,13 @@
 from contextlib import suppress
 from copy import copy
 from itertools import pairwise
-from typing import NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tui_regress.engine.events import FloatArray
+from tui_regress.engine.objective import Floats
 
 _FINEST, _FACTOR = 64, 4
 """Values in a stretch of the lowest level; stretches of one level in one of the next."""
@@ -37,7 +38,8 @@ class Series:
 
     def __init__(self, expected: int = 0) -> None:
         self._expected = min(expected, _MOST_RESERVED)
-        self._values = np.empty(_AT_FIRST)
+        # Half the memory as long as it holds every digit: the losses of a run in float32 are numbers of float32.
+        self._values: Floats = np.empty(_AT_FIRST, np.float32)
         self._count = 0
         self._levels = [_Level() for _ in _SIZES]
 
@@ -57,12 +59,13 @@ class Series:
     @overload
     def __getitem__(self, which: slice) -> FloatArray: ...
     def __getitem__(self, which: int | slice) -> np.float64 | FloatArray:
-        """As of an array."""
-        return self.view[which]
+        """As of an array of float64, and a copy."""
+        found: np.float64 | FloatArray = self.view[which].astype(np.float64)
+        return found
 
     @property
-    def view(self) -> FloatArray:
-        """Shape (n,): all values, read-only."""
+    def view(self) -> Floats:
+        """Shape (n,): all values, read-only; in float32 where every one of them is a number of float32."""
         view = self._values[: self._count]
         view.setflags(write=False)
         return view
@@ -70,9 +73,10 @@ class Series:
     def extend(self, values: FloatArray) -> None:
         """Add ``values``, shape (k,), at the end."""
         end = self._count + len(values)
-        if end > len(self._values):
+        dtype = self._values.dtype if _fit(values, self._values.dtype) else np.dtype(np.float64)
+        if end > len(self._values) or dtype != self._values.dtype:
             # As many as are expected, so that none is ever moved again; beyond, more by a quarter.
-            grown = _room(max(end, self._expected), max(end, len(self._values) * 5 // 4))
+            grown = _room(max(end, self._expected), max(end, len(self._values) * 5 // 4), dtype)
             grown[: self._count] = self._values[: self._count]
             self._values = grown
         self._values[self._count : end] = values
@@ -127,7 +131,7 @@ class _Level:
         self.cells = np.empty((3, 0))
         self.count = 0
 
-    def summarise(self, values: FloatArray) -> None:
+    def summarise(self, values: Floats) -> None:
         """Take up the stretches of ``values``, all of the series, that are full and not here yet."""
         parts = values[self.count * _FINEST : len(values) // _FINEST * _FINEST].reshape(-1, _FINEST)
         if not len(parts):
@@ -156,8 +160,17 @@ class _Level:
         return self.cells[:, first : self.count]
 
 
-def _room(wanted: int, enough: int) -> FloatArray:
+def _fit(values: FloatArray, dtype: np.dtype[Any]) -> bool:
+    """Whether all ``values`` are numbers of ``dtype``."""
+    if dtype == np.float64:
+        return True
+    with np.errstate(over="ignore"):
+        rounded = values.astype(dtype)
+    return bool((rounded == values).all()) or np.array_equal(rounded, values, equal_nan=True)
+
+
+def _room(wanted: int, enough: int, dtype: np.dtype[Any]) -> Floats:
     """Room for ``wanted`` values, or for ``enough`` where the system does not promise so much."""
     with suppress(MemoryError):
-        return np.empty(max(wanted, enough))
-    return np.empty(enough)
+        return np.empty(max(wanted, enough), dtype)
+    return np.empty(enough, dtype)

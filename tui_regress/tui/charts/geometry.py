@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tui_regress.engine.objective import Floats
 from tui_regress.engine.series import Series, Stretches
 from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray
 
@@ -33,11 +34,13 @@ class Envelope:
         The line ends in a broken bucket, and begins anew after it.
         """
         middle: FloatArray = (self.edges[:-1] + self.edges[1:] - 1) / 2
-        first, second = np.where(self.rising, self.low, self.high), np.where(self.rising, self.high, self.low)
-        joined: BoolArray = np.c_[~np.r_[True, self.broken[:-1]], np.ones(len(middle), dtype=bool)]
-        keep = np.isfinite(self.low)
+        ends, joined = np.empty((len(middle), 2)), np.ones((len(middle), 2), dtype=bool)
+        ends[:, 0] = np.where(self.rising, self.low, self.high)
+        ends[:, 1] = np.where(self.rising, self.high, self.low)
         # Nothing stands before the first bucket kept, and what a dropped bucket broke stays broken.
-        return np.repeat(middle[keep], 2), np.c_[first, second][keep].ravel(), joined[keep].ravel()
+        joined[:1, 0], joined[1:, 0] = False, ~self.broken[:-1]
+        keep = np.isfinite(self.low)
+        return np.repeat(middle[keep], 2), ends[keep].ravel(), joined[keep].ravel()
 
 
 def envelope(values: FloatArray | Series, buckets: int) -> Envelope:
@@ -48,14 +51,15 @@ def envelope(values: FloatArray | Series, buckets: int) -> Envelope:
     """
     count = min(len(values), buckets)
     edges = np.linspace(0, len(values), count + 1).astype(np.intp)
-    if isinstance(values, Series):
-        if (parts := values.stretches(len(values) // (2 * count))) is not None:
-            return _from_stretches(values.view, parts, edges)
-        values = values.view
-    return Envelope(edges, *_extremes(values, edges[:-1]), _rising(values, edges), _broken(values, edges[:-1]))
+    parts = values.stretches(len(values) // (2 * count)) if isinstance(values, Series) else None
+    all_values: Floats = values.view if isinstance(values, Series) else values
+    if parts is not None:
+        return _from_stretches(all_values, parts, edges)
+    starts = edges[:-1]
+    return Envelope(edges, *_extremes(all_values, starts), _rising(all_values, edges), _broken(all_values, starts))
 
 
-def _from_stretches(values: FloatArray, parts: Stretches, edges: IntArray) -> Envelope:
+def _from_stretches(values: Floats, parts: Stretches, edges: IntArray) -> Envelope:
     """What :func:`envelope` gives, its ``edges`` moved to the nearest stretches but for the first and the last."""
     firsts = (edges[:-1] + parts.size // 2) // parts.size
     edges = np.append(firsts * parts.size, edges[-1])
@@ -71,19 +75,20 @@ def _from_stretches(values: FloatArray, parts: Stretches, edges: IntArray) -> En
     return Envelope(edges, low, high, _rising(values, edges), broken)
 
 
-def _extremes(values: FloatArray, starts: IntArray) -> tuple[FloatArray, FloatArray]:
+def _extremes(values: Floats, starts: IntArray) -> tuple[FloatArray, FloatArray]:
     """Smallest and largest finite value of each part from one of ``starts`` to the next."""
     if not np.isfinite(values).all():
         values = np.where(np.isfinite(values), values, np.nan)
-    return np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    return low.astype(np.float64, copy=False), high.astype(np.float64, copy=False)
 
 
-def _broken(values: FloatArray, starts: IntArray) -> BoolArray:
+def _broken(values: Floats, starts: IntArray) -> BoolArray:
     """Which of these parts holds a value that is not finite."""
     return np.asarray(np.logical_or.reduceat(~np.isfinite(values), starts))
 
 
-def _rising(values: FloatArray, edges: IntArray) -> BoolArray:
+def _rising(values: Floats, edges: IntArray) -> BoolArray:
     return np.asarray(values[edges[1:] - 1] >= values[edges[:-1]])
 
 
@@ -97,13 +102,18 @@ def clip(
     (Liang–Barsky).
     """
     finite = np.isfinite(x) & np.isfinite(y)
-    joined = joined & np.r_[False, finite[:-1]]
-    x, y = (np.clip(values[finite], -LARGEST, LARGEST) for values in (x, y))
+    joined = joined.copy()
+    joined[:1] = False
+    joined[1:] &= finite[:-1]
+    x, y = (np.minimum(np.maximum(values[finite], -LARGEST), LARGEST) for values in (x, y))
     joined = joined[finite]
-    onward = np.append(joined[1:], False)[: len(joined)]
+    onward = np.zeros_like(joined)
+    onward[:-1] = joined[1:]
     first = np.flatnonzero(onward | ~joined)
     last = first + onward[first]
     x0, y0, x1, y1 = x[first], y[first], x[last], y[last]
+    if ((x >= x_axis.low) & (x <= x_axis.high) & (y >= y_axis.low) & (y <= y_axis.high)).all():
+        return x0, y0, x1, y1
     (x_enter, x_leave), (y_enter, y_leave) = _crossings(x0, x1, x_axis), _crossings(y0, y1, y_axis)
     enter, leave = np.maximum(x_enter, y_enter), np.minimum(x_leave, y_leave)
     # A line of slope 1e30 enters and leaves at times too close for float64, yet on different borders.
@@ -135,16 +145,15 @@ def dot(positions: FloatArray, axis: Axis, dots: int) -> IntArray:
     """The dot, 0 … ``dots`` − 1, on which each of ``positions`` (any shape, no NaN) falls; beyond the axis: its end."""
     with np.errstate(over="ignore"):
         places = (positions - axis.low) * (dots / (axis.high - axis.low))
-    return np.clip(places, 0, dots - 1).astype(np.intp)
+    return np.minimum(np.maximum(places, 0), dots - 1).astype(np.intp)
 
 
 def chain(start: IntArray, end: IntArray) -> tuple[IntArray, BoolArray]:
     """Segments between dots (each (k, 2)) as vertices (m, 2), and whether a line leads to each from the one before."""
-    follows = np.r_[False, (start[1:] == end[:-1]).all(axis=1)][: len(start)]
-    moves = (start != end).any(axis=1)
-    keep = np.c_[~follows, moves]
-    vertices = np.stack([start, end], axis=1)[keep]
-    return vertices, np.c_[np.zeros_like(moves), moves][keep]
+    keep, leads = np.ones((len(start), 2), dtype=bool), np.zeros((len(start), 2), dtype=bool)
+    keep[1:, 0] = (start[1:] != end[:-1]).any(axis=1)
+    keep[:, 1] = leads[:, 1] = (start != end).any(axis=1)
+    return np.stack([start, end], axis=1)[keep], leads[keep]
 
 
 def straightened(vertices: IntArray, joined: BoolArray) -> tuple[IntArray, BoolArray]:

@@ -14,7 +14,7 @@ from tui_regress.engine import course, validation
 from tui_regress.engine.budget import Budget
 from tui_regress.engine.control import Control
 from tui_regress.engine.events import Block, Checkpoint, Ended, Event, Measured
-from tui_regress.engine.metrics import measure
+from tui_regress.engine.metrics import Metrics, measure
 from tui_regress.engine.objective import evaluate
 from tui_regress.engine.training import run
 
@@ -254,6 +254,25 @@ def test_a_run_ends_with_a_checkpoint_unless_a_verdict_has_stopped_it(policy: st
     assert isinstance(measured, Measured)
     assert isinstance(ended, Ended)
     assert isinstance(before, Checkpoint) == (policy != "stop")
+
+
+def test_measuring_does_not_count_as_time_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    measured = 0
+
+    def slow(*given: Any) -> Metrics:
+        nonlocal measured
+        measured += 1
+        clock.now += 5.0
+        return measure(*given)
+
+    monkeypatch.setattr(course, "measure", slow)
+    for event in run(experiment({**CALM, "training.epochs": 400}), ALONE, block_seconds=1e-9):
+        if isinstance(event, Block):
+            clock.now += 1.0
+    assert measured > 2, "in the course of the run, and at its end"
+    assert isinstance(event, Ended)
+    assert event.seconds == pytest.approx(401.0, abs=0.1)
 
 
 # how it ended

@@ -5,9 +5,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from tui_regress.engine.backends import crew
-from tui_regress.engine.backends.crew import Crew
+from tui_regress.engine import crew
 from tui_regress.engine.control import Stop
+from tui_regress.engine.crew import Crew
 
 
 def nothing() -> None:

@@ -69,7 +69,7 @@ def train(
     ``experiment`` is one, or what names one: a built-in name, an experiment file (.toml) or a saved model (.pt).
     ``settings`` replace some of its settings. ``progress`` shows a line on stderr. With ``store``, a file, the run is
     kept there; the command line's own is ``tui_regress.runs.store.default_path()``. ``on_block`` is given the new
-    records a few dozen times a second.
+    records some ten times a second.
 
     KeyboardInterrupt, from ctrl+c or from ``on_block``, stops the run in good order: the result holds what there is
     then, with status "stopped". A second ctrl+c is not held back. The result takes 8·(p + 6) bytes an epoch.

@@ -26,7 +26,7 @@ from tui_regress.text import printable
 
 _GROWTH = 10
 """By how much a block may be longer than the last: one that was short by chance must not make the next one endless."""
-_MOST = 2**17
+_MOST = 2**18
 """Records in a block: whoever takes it has other things to do too, such as to answer a key."""
 _MOST_RECOVERIES = 8
 """Each goes on with a smaller lr; a run that needs more is not to be saved by that."""
@@ -67,6 +67,8 @@ class Course:
         self._freezing = Budget(0.05, 0.01)
         self._telling = Budget(1.0, 0.01)
         self._measuring = Budget(0.25, 0.05, _SORTING * dataset.rows if isinstance(experiment.model, Logistic) else 0.0)
+        self.aside = 0.0
+        """Seconds that measuring has taken so far: a person asks how good the model is, not the training."""
 
     def start(self, theta: FloatArray) -> None:
         """Begin at record 0 with ``theta``, shape (p,), as training steps it."""
@@ -262,12 +264,15 @@ class Course:
     def _measured(self, epoch: int, theta: FloatArray) -> Measured:
         """How good ``theta``, shape (p,), as training steps it, is on the rows of training and on those held out."""
         model, trained, held = self._experiment.model, self._trained, self._trained.validation
+        began = time.perf_counter()
         with self._measuring:
-            return Measured(
+            found = Measured(
                 epoch,
                 training=measure(model, theta, trained.X, trained.y),
                 validation=None if held is None else measure(model, theta, held.X, held.y),
             )
+        self.aside += time.perf_counter() - began
+        return found
 
 
 def as_frozen(experiment: Experiment, checkpoint: Checkpoint, gradient: str) -> Experiment:

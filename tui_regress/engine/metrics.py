@@ -6,15 +6,21 @@ clipped, so that a row called with certainty counts with what its log-odds say.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tui_regress.data.dataset import FloatArray
-from tui_regress.engine.chunks import chunks
+from tui_regress.engine.chunks import chunks, shares
+from tui_regress.engine.crew import Crew, cores
 from tui_regress.engine.objective import logits
-from tui_regress.experiment import Linear, Model
+from tui_regress.experiment import Linear, Logistic, Model
+
+_VECTORS = 16
+"""How many times fewer numbers of a single array are in a portion than of X: enough for the cache, and no overhead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +79,88 @@ def measure(model: Model, theta: FloatArray, X: FloatArray, y: FloatArray) -> Me
 
     ``theta`` is meant in the units of X. A logistic model's targets are 0 and 1. There must be a row at least.
     """
+    portions, crew = shares(*X.shape), Crew(cores() - 1)
     if isinstance(model, Linear):
-        return _linear(model, theta, X, y)
-    z = np.concatenate([logits(model, theta, X[rows]) for rows in chunks(*X.shape)])
-    return _logistic(np.asarray(z, dtype=np.float64), y)
+        errors = crew.map(lambda rows: _errors(model, theta, X[rows], y[rows]), portions)
+        return _linear(errors, crew.map(lambda rows: _spread(y[rows]), list(chunks(len(y), _VECTORS))))
+    return _logistic(crew, crew.map(lambda rows: _calls(model, theta, X[rows], y[rows]), portions))
 
 
-def _linear(model: Linear, theta: FloatArray, X: FloatArray, y: FloatArray) -> LinearMetrics:
-    squares = sizes = total = spread = 0.0
-    for rows in chunks(*X.shape):
-        residual = logits(model, theta, X[rows]) - y[rows]
-        squares += float(residual @ residual)
-        sizes += float(np.abs(residual, out=residual).sum())
-        # Shifted by one of the values, a target that never changes has a variance of exactly 0.
-        total += float((y[rows] - y[0]).sum())
-    middle = y[0] + total / len(y)
-    for rows in chunks(len(y), 1):
-        away = y[rows] - middle
-        spread += float(away @ away)
+@np.errstate(over="ignore", invalid="ignore")
+def _errors(model: Linear, theta: FloatArray, X: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Sums over the rows: of the squared errors, and of their absolute values."""
+    residual = logits(model, theta, X)
+    residual -= y
+    squares = float(np.dot(residual, residual))
+    return squares, float(np.abs(residual, out=residual).sum())
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _spread(y: FloatArray) -> tuple[int, float, float]:
+    """Number of values, their mean, and the sum of their squared distances from it."""
+    # Shifted by one of the values, a target that never changes has a spread of exactly 0.
+    away = y - y[0]
+    shift = away.mean()
+    away -= shift
+    return len(y), float(y[0] + shift), float(np.square(away, out=away).sum())
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _linear(errors: Sequence[tuple[float, float]], spreads: Sequence[tuple[int, float, float]]) -> LinearMetrics:
+    squares, sizes = np.sum(errors, axis=0).tolist()
+    counts, means, within = np.transpose(spreads)
+    rows = int(counts.sum())
+    # The spread about the mean of all rows, from those about the means of the parts (Chan, Golub, LeVeque 1983).
+    away = means - means[0]
+    away -= np.dot(counts, away) / rows
+    spread = float(within.sum() + np.dot(counts, away * away))
     r2 = 1 - squares / spread if spread else math.nan
-    return LinearMetrics(len(y), r2, math.sqrt(squares / len(y)), sizes / len(y))
+    return LinearMetrics(rows, r2, math.sqrt(squares / rows), sizes / rows)
 
 
-def _logistic(z: FloatArray, y: FloatArray) -> LogisticMetrics:
-    (a, b), (c, d) = np.bincount(2 * (y > 0) + (z > 0), minlength=4).reshape(2, 2).tolist()
-    log_loss = float(np.logaddexp(0, np.where(y > 0, -z, z)).mean())
-    return LogisticMetrics(len(y), (a + d) / len(y), log_loss, _auc(z, y), ((a, b), (c, d)))
+class _Calls(NamedTuple):
+    """Of a logistic model on some rows."""
+
+    confusion: NDArray[np.int64]
+    """Shape (2, 2)."""
+    loss: float
+    """Sum of the cross-entropies."""
+    zeros: FloatArray
+    """The logits of the rows of class 0."""
+    ones: FloatArray
+    """Those of the rows of class 1."""
 
 
-def _auc(z: FloatArray, y: FloatArray) -> float:
-    """Mann and Whitney's count of the pairs in the right order."""
-    zeros, ones = np.sort(z[y <= 0]), np.sort(z[y > 0])
-    if not len(zeros) or not len(ones) or np.isnan(z).any():
+@np.errstate(over="ignore", invalid="ignore")
+def _calls(model: Logistic, theta: FloatArray, X: FloatArray, y: FloatArray) -> _Calls:
+    z = np.asarray(logits(model, theta, X), dtype=np.float64)
+    true = y > 0
+    confusion = np.bincount(2 * true + (z > 0), minlength=4).reshape(2, 2)
+    # log(1 + e^m) for the log-odds m of the wrong class.
+    loss = np.maximum(np.where(true, -z, z), 0.0).sum() + np.log1p(np.exp(-np.abs(z))).sum()
+    return _Calls(confusion, float(loss), z[~true], z[true])
+
+
+def _logistic(crew: Crew, parts: Sequence[_Calls]) -> LogisticMetrics:
+    confusion = np.sum([part.confusion for part in parts], axis=0)
+    rows = int(confusion.sum())
+    classes = [np.concatenate([part.zeros for part in parts]), np.concatenate([part.ones for part in parts])]
+    log_loss = sum(part.loss for part in parts) / rows
+    (a, b), (c, d) = confusion.tolist()
+    return LogisticMetrics(rows, (a + d) / rows, log_loss, _auc(crew, *classes), ((a, b), (c, d)))
+
+
+def _auc(crew: Crew, zeros: FloatArray, ones: FloatArray) -> float:
+    """Mann and Whitney's count of the pairs in the right order, from the logits of both classes, which get sorted."""
+    crew.map(lambda values: values.sort(), (zeros, ones))
+    # No number is sorted to the end.
+    if not len(zeros) or not len(ones) or np.isnan((zeros[-1], ones[-1])).any():
         return math.nan
-    lower = np.searchsorted(zeros, ones, "left").sum() + np.searchsorted(zeros, ones, "right").sum()
-    return float(lower / (2 * len(zeros) * len(ones)))
+
+    def lower(ties: bool) -> int:
+        return int(np.searchsorted(zeros, ones, "right" if ties else "left").sum())
+
+    return sum(crew.map(lower, (False, True))) / (2 * len(zeros) * len(ones))
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | str]:

@@ -6,13 +6,16 @@ from functools import lru_cache
 import numpy as np
 
 from tui_regress.data.dataset import Dataset, FloatArray
-from tui_regress.engine.chunks import chunks
+from tui_regress.engine.chunks import shares
+from tui_regress.engine.crew import Crew, cores
 
 MOST = 2000
 """Parameters up to which a matrix of them by them is worked with: a few seconds at the most."""
 
-_NARROW = 8
-"""How many times smaller than elsewhere the portions are."""
+_NARROW = 32
+"""Columns up to which all cores share the portions."""
+_DEEP = 256
+"""Rows in a product of narrow matrices: few enough for BLAS to take it as a small one, in one thread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,21 +38,40 @@ def manageable(dataset: Dataset, bias: bool) -> bool:
 
 
 @lru_cache(maxsize=2)
-@np.errstate(over="ignore", invalid="ignore")
 def moments(dataset: Dataset, bias: bool) -> Moments:
     """The sums for all rows of ``dataset``, in float64, in one pass; those of the last two datasets are kept."""
-    d = dataset.features
-    gram, cross = np.zeros((d + bias, d + bias)), np.zeros((2, d))
-    squares = total = 0.0
-    # Portions that stay in the cache from the one product to the other; no [X 1] is formed, copying would take longer.
-    for rows in chunks(dataset.rows, _NARROW * d):
-        X, y = dataset.X[rows], dataset.y[rows]
-        gram[:d, :d] += X.T @ X
-        cross[0] += y @ X
-        cross[1] += np.ones(len(y)) @ X
-        squares += float(y @ y)
-        total += float(y.sum())
+    X, y, d = dataset.X, dataset.y, dataset.features
+    # BLAS shares the product of wide rows among threads of its own, but leaves that of narrow ones to one.
+    crew = Crew(cores() - 1 if d <= _NARROW else 0)
+    parts = crew.map(lambda rows: _sums(X[rows], y[rows]), shares(dataset.rows, d))
+    with np.errstate(over="ignore", invalid="ignore"):
+        upper, ones, target, total, squares = (sum(part) for part in zip(*parts, strict=True))
+        gram = np.zeros((d + bias, d + bias))
+        gram[:d, :d] = np.triu(upper) + np.triu(upper, 1).T
     if bias:
-        gram[:d, d] = gram[d, :d] = cross[1]
+        gram[:d, d] = gram[d, :d] = ones
         gram[d, d] = dataset.rows
-    return Moments(gram, np.append(cross[0], [total] * bias), squares, dataset.rows)
+    return Moments(gram, np.append(target, [total] * bias), float(squares), dataset.rows)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _sums(X: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
+    """XᵀX, on and above its diagonal, Xᵀ1, Xᵀy, yᵀ1 and yᵀy; no [X 1] is formed, copying would take longer."""
+    # np.dot lets other threads work meanwhile, where @ does so only for results of many numbers.
+    ones = np.ones(len(y))
+    return _upper(X), np.dot(ones, X), np.dot(y, X), float(np.dot(ones, y)), float(np.dot(y, y))
+
+
+def _upper(X: FloatArray) -> FloatArray:
+    """XᵀX, of which the part on and above the diagonal holds."""
+    d = X.shape[1]
+    if d > _NARROW or not X.flags.c_contiguous:
+        return np.asarray(X.T @ X)
+    # BLAS is quickest with many small products of two matrices; for that of a matrix with itself NumPy asks it for half
+    # of the numbers only, which takes it longer. So the first column is left out on one side.
+    whole = len(X) // _DEEP * _DEEP
+    stack, rest = X[:whole].reshape(-1, _DEEP, d), X[whole:]
+    upper = np.zeros((d, d))
+    upper[:, 1:] = (stack.transpose(0, 2, 1) @ stack[:, :, 1:]).sum(axis=0) + np.dot(rest.T, rest[:, 1:])
+    upper[0, 0] = np.dot(X[:, 0], X[:, 0])
+    return upper

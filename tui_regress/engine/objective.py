@@ -70,7 +70,11 @@ def divisor(model: Model, count: int) -> int:
 @np.errstate(over="ignore", invalid="ignore")
 def logits(model: Model, theta: Floats, X: Floats) -> Floats:
     """Xw + b, shape (n,): the prediction of a linear model, the log-odds of y = 1 of a logistic one."""
-    return X @ theta[:-1] + theta[-1] if model.bias else X @ theta
+    if not model.bias:
+        return X @ theta
+    z = X @ theta[:-1]
+    z += theta[-1]
+    return z
 
 
 @np.errstate(over="ignore", invalid="ignore")

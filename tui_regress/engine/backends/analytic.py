@@ -8,18 +8,21 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad, softplus
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import in_torch
 from tui_regress.engine.backends.base import Breathe
-from tui_regress.engine.backends.crew import Crew
 from tui_regress.engine.chunks import chunks
+from tui_regress.engine.crew import Crew
 from tui_regress.engine.objective import divisor
 from tui_regress.engine.optimizers import build
 from tui_regress.experiment import Experiment, Linear
 
 _VECTORS = 6
 """Arrays of one number a row that are in use together with the columns of X."""
+_CERTAIN = 40.0
+"""Log-odds beyond which log(1 + e^m) is m, to the last digit of float64."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +52,6 @@ class Analytic(in_torch.TorchDescent[State]):
         self._half = 2 if linear else 1
         by = divisor(self.model, self.rows)
         self._divisors = self._tensor(np.array([by / self._half] * p + [by, self.rows]))
-        self._one, self._tiny = self._tensor(np.array([1, torch.finfo(self._dtype).tiny]))
         alone = device != "cpu" or self.rows * self.features < in_torch.WORTH_THREADS
         helpers = 0 if alone else torch.get_num_threads() - 1
         self._crew = Crew(helpers, partial(torch.set_num_threads, 1))
@@ -60,11 +62,23 @@ class Analytic(in_torch.TorchDescent[State]):
         return chunks(self.rows, self.features + _VECTORS)
 
     def _prepared(self, X: FloatArray, y: FloatArray) -> tuple[Tensor, Tensor]:
+        """[X 1], or X without a bias, and the targets.
+
+        Of a logistic model the rows of class 1 with the other sign, so that they give the log-odds of the wrong class;
+        beside them is what these are below where the row is classified right.
+        """
         rows = self._tensor(X)
+        if self.model.bias:
+            rows = pad(rows, (0, 1), value=1.0)
+        if isinstance(self.model, Linear):
+            beside = self._tensor(y)
+        else:
+            wrong = self._tensor(1 - 2 * y)
+            rows *= wrong[:, None]
+            # A logit of 0 says class 0: of that class it is right, and what is less than any other number tells it so.
+            beside = wrong * torch.finfo(self._dtype).tiny
         # Products with few long columns are quicker; gathering rows is, where a row lies in one piece.
-        columns = rows.T.contiguous().T if self._full else rows
-        # The classes 1 and 0 as −1 and 1: times the logit, that is negative where a row is classified right.
-        return columns, self._tensor(y if isinstance(self.model, Linear) else 1 - 2 * y)
+        return rows.T.contiguous().T if self._full else rows, beside
 
     def _state(self, theta: FloatArray, order: np.random.Generator) -> State:
         p = len(theta)
@@ -77,11 +91,9 @@ class Analytic(in_torch.TorchDescent[State]):
 
     def _differentiate(self, state: State, rows: tuple[Tensor, Tensor]) -> None:
         X, y = rows
-        pull = self._misses(state.theta, X, y)
-        if not isinstance(self.model, Linear):
-            pull = pull.sigmoid_().mul_(y)
-        gradient = torch.hstack(self._gradient(X, pull))
-        torch.div(gradient, divisor(self.model, len(y)) / self._half, out=state.gradient)
+        misses = self._misses(state.theta, X, y)
+        pull = misses if isinstance(self.model, Linear) else misses.sigmoid_()
+        torch.div(X.T @ pull, divisor(self.model, len(y)) / self._half, out=state.gradient)
 
     def _evaluate(self, state: State, breathe: Breathe) -> None:
         if len(self._chunks) == 1:
@@ -101,25 +113,14 @@ class Analytic(in_torch.TorchDescent[State]):
         misses = self._misses(theta, X, y)
         if isinstance(self.model, Linear):
             squares = misses @ misses
-            return torch.hstack((*self._gradient(X, misses), squares, squares))
-        right = torch.count_nonzero(misses < 0)
-        wrong = torch.sigmoid(misses)
-        # log(1 + e^m) = max(m, 0) − log(1 − min(P, 1 − P)) with P of the wrong class: no digits lost on either side.
-        rest = torch.minimum(wrong, self._one - wrong).neg_().log1p_().sum()
-        gradient = self._gradient(X, wrong.mul_(y))
-        return torch.hstack((*gradient, misses.clamp_(min=0).sum() - rest, right))
+            return torch.hstack((X.T @ misses, squares, squares))
+        gradient = X.T @ torch.sigmoid(misses)
+        loss = softplus(misses, threshold=_CERTAIN).sum()
+        return torch.hstack((gradient, loss, misses.lt_(y).sum()))
 
     def _misses(self, theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
         """Residuals of a linear model; the log-odds of the wrong class of a logistic one. Shape (r,)."""
-        z = torch.addmv(theta[-1], X, theta[:-1]) if self.model.bias else X @ theta
-        if isinstance(self.model, Linear):
-            return z.sub_(y)
-        # A logit of 0 says class 0; less than any other number, what it is shifted by tells that side too.
-        return z.sub_(self._tiny).mul_(y)
-
-    def _gradient(self, X: Tensor, pull: Tensor) -> tuple[Tensor, ...]:
-        """That of the weights and that of the bias, if any, where ``pull`` is the loss's derivative by the logits."""
-        return (X.T @ pull, pull.sum()) if self.model.bias else (X.T @ pull,)
+        return torch.addmv(y, X, theta, beta=-1) if isinstance(self.model, Linear) else X @ theta
 
     def _evaluated(self, state: State, values: Tensor) -> None:
         state.values.copy_(values)

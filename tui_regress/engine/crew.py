@@ -1,5 +1,6 @@
 """Work in many pieces, done by a few threads."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -8,17 +9,23 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def cores() -> int:
+    """How many threads can work at the same time in this process."""
+    # Not every system tells which of its cores a process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Crew:
     """The calling thread and ``helpers`` more, which start when first needed and end with the crew.
 
-    Each helper calls ``prepare`` first. Work that holds the GIL is not done any sooner by more of them.
+    Each helper calls ``prepare`` first, if given. Work that holds the GIL is not done any sooner by more of them.
     """
 
-    def __init__(self, helpers: int, prepare: Callable[[], None]) -> None:
+    def __init__(self, helpers: int, prepare: Callable[[], None] | None = None) -> None:
         self._helpers = helpers
         self._pool = ThreadPoolExecutor(helpers, initializer=prepare) if helpers else None
 
-    def map(self, work: Callable[[T], R], items: Sequence[T], breathe: Callable[[], None]) -> list[R]:
+    def map(self, work: Callable[[T], R], items: Sequence[T], breathe: Callable[[], None] = lambda: None) -> list[R]:
         """``work`` of each item, in their order, whichever thread has done it.
 
         ``breathe`` is called in the calling thread, after each piece that it has done itself. Where it or ``work``

@@ -29,7 +29,7 @@ class Scale:
     @property
     def seconds(self) -> float:
         """How long a measurement of speed lasts at least."""
-        return 0.5 if self.quick else 2.0
+        return 0.5 if self.quick else 4.0
 
 
 Side = Callable[[Scale], AbstractContextManager[Measure]]

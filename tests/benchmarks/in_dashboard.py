@@ -18,8 +18,8 @@ from tui_regress.tui import app, messages
 from tui_regress.tui.app import LabApp
 from tui_regress.tui.session import RunState
 
-_GLANCE = 0.02
-"""Seconds between two looks at whether something has come about."""
+_GLANCE = 0.05
+"""Seconds between two looks at whether something has come about: each takes time from what is measured."""
 _MANY = 100_000
 """Made-up records in a block, before one by one comes."""
 _BETWEEN = 0.04

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-MOST = 12.0
-"""Times a second that a part is drawn at most, because nobody sees more."""
+MOST = 30.0
+"""Turns a second at most, of all parts together: nobody sees more."""
 SHARE = 0.01
 """Of the time, for drawing each part, as long as it is drawn as often as it must be."""
 REST, LONGEST = 0.1, 0.4
@@ -43,7 +43,7 @@ class Turns(Generic[T]):
     @property
     def seconds(self) -> float:
         """The shortest time from one turn to the next."""
-        return 1 / (MOST * max(1, len(self._least)))
+        return 1 / MOST
 
     def news(self) -> None:
         """There is something new for all."""
@@ -77,4 +77,4 @@ class Turns(Generic[T]):
 
     def _pause(self, part: T) -> float:
         """Seconds from one drawing of ``part`` to the next."""
-        return min(max(self._cost[part] / SHARE, 1 / MOST), 1 / self._least[part])
+        return min(max(self._cost[part] / SHARE, self.seconds), 1 / self._least[part])

@@ -18,11 +18,13 @@ def shown(characters: np.ndarray[tuple[int, ...], np.dtype[np.uint32]]) -> list[
 
 
 def test_wide_characters_take_two_cells_and_are_never_cut_in_half() -> None:
-    canvas = Canvas(5, 1)
+    right, left = Canvas(5, 1), Canvas(2, 1)
 
-    canvas.write(0, 0, "時間数", "")
+    right.write(0, 0, "時間数", "")
+    left.write(-1, 0, "時x", "")
 
-    assert canvas.text().plain == "時間 "
+    assert right.text().plain == "時間 "
+    assert left.text().plain == " x"
 
 
 def test_characters_without_width_do_not_move_what_follows() -> None:

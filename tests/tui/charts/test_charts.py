@@ -221,6 +221,18 @@ def test_a_prediction_is_a_dotted_line_that_does_not_move_the_axes() -> None:
     assert "loss" in rows(with_it)[0]
 
 
+def test_what_is_drawn_in_one_chart_is_not_seen_in_the_next() -> None:
+    losses = 1.1 ** np.arange(101.0)
+    before = loss(losses)
+
+    marked = loss(losses, mark=Mark(60, "rising"))
+    marked.append("written on it")
+
+    after = loss(losses)
+    assert (after.plain, after.spans) == (before.plain, before.spans)
+    assert cells(marked, PALETTE.mark)
+
+
 def test_a_single_record_is_a_point() -> None:
     assert [*cells(loss(np.array([44.0])), PALETTE.line).values()] == ["•"]
 

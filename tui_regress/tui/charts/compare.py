@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from rich.text import Text
 
+from tui_regress.tui.charts.axes import Palette
 from tui_regress.tui.charts.canvas import DOTS_ACROSS
-from tui_regress.tui.charts.frame import DASHED, LINE, Frame, Palette, message_chart
+from tui_regress.tui.charts.frame import DASHED, LINE, Frame, message_chart
 from tui_regress.tui.charts.geometry import envelope
 from tui_regress.tui.charts.loss import loss_axis, on_axis
 from tui_regress.tui.charts.scales import Axis, FloatArray

@@ -3,7 +3,8 @@
 import numpy as np
 from rich.text import Text
 
-from tui_regress.tui.charts.frame import CIRCLE, DOTTED, LINE, POINT, Frame, Palette
+from tui_regress.tui.charts.axes import Palette
+from tui_regress.tui.charts.frame import CIRCLE, DOTTED, LINE, POINT, Frame
 from tui_regress.tui.charts.scales import Axis, FloatArray, limits
 
 Curve = tuple[FloatArray, FloatArray]

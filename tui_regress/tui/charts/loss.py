@@ -6,8 +6,9 @@ import numpy as np
 from rich.text import Text
 
 from tui_regress.engine.series import Series
+from tui_regress.tui.charts.axes import Palette
 from tui_regress.tui.charts.canvas import DOTS_ACROSS
-from tui_regress.tui.charts.frame import DASHED, DOTTED, LINE, POINT, Frame, Palette, message_chart
+from tui_regress.tui.charts.frame import DASHED, DOTTED, LINE, POINT, Frame, message_chart
 from tui_regress.tui.charts.geometry import Envelope, envelope
 from tui_regress.tui.charts.scales import LARGEST, Axis, FloatArray, limits, log_limits
 
@@ -48,9 +49,7 @@ def loss_chart(
     most = max(1, DOTS_ACROSS * width)
     buckets = envelope(losses, most)
     held_out = None if validation is None else envelope(validation, most)
-    extremes = np.r_[buckets.low, buckets.high]
-    if held_out is not None:
-        extremes = np.r_[extremes, held_out.low, held_out.high]
+    extremes = np.concatenate([end for shown in (buckets, held_out) if shown for end in (shown.low, shown.high)])
     extremes = extremes[np.isfinite(extremes)]
     if not extremes.size:
         return message_chart(f"not finite from epoch {first_epoch}", width, height, palette, palette.mark)
@@ -129,7 +128,8 @@ def on_axis(losses: FloatArray, axis: Axis) -> FloatArray:
 
 def _gaps(losses: Losses, buckets: Envelope) -> list[int]:
     """Where the loss stops being finite, at most once a bucket."""
-    begins = buckets.broken & ~np.r_[False, buckets.broken[:-1]]
+    begins = buckets.broken.copy()
+    begins[1:] &= ~buckets.broken[:-1]
     edges = zip(buckets.edges[:-1][begins].tolist(), buckets.edges[1:][begins].tolist(), strict=True)
     if isinstance(losses, Series):
         return [losses.first_break(start, end) for start, end in edges]

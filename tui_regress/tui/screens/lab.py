@@ -63,8 +63,8 @@ _HEARD: dict[type[messages.Told], tuple[Callable[[Conductor, Any], bool], Shown]
 }
 """What becomes of each word of the threads, and what of the screen it changes."""
 
-FIGURES, CHARTS = 5.5, 2.5
-"""Times a second that figures and charts are drawn at least while training."""
+STATUS, PANES = 5.5, 2.0
+"""Times a second that the status line and each pane are drawn at least while training."""
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""
 PATIENCE_WITH_TORCH = 0.3
@@ -289,11 +289,11 @@ class LabScreen(Doors):
         """What changes with every record, and how many times a second it is drawn at least."""
         # Textual paints all between two places that change: one place at a time.
         return {
-            (self.query_one(StatusLine),): FIGURES,
-            (self.query_one(LossPane),): CHARTS,
-            (self.query_one(RunPane),): FIGURES,
-            (self.query_one(FitPane),): CHARTS,
-            (self.query_one(ParametersPane), self.query_one(StabilityPane), self.query_one(CodePane)): FIGURES,
+            (self.query_one(StatusLine),): STATUS,
+            (self.query_one(LossPane),): PANES,
+            (self.query_one(RunPane),): PANES,
+            (self.query_one(FitPane),): PANES,
+            (self.query_one(ParametersPane), self.query_one(StabilityPane), self.query_one(CodePane)): PANES,
         }
 
     def rest(self) -> None:

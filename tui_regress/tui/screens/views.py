@@ -58,7 +58,7 @@ class Views(Stage):
         if pane.focusable:
             pane.focus()
         else:
-            first = next((node for node in pane.query("Input, Select, DataTable") if node.focusable), None)
+            first = next((node for node in pane.query("Input, Select, NumberTable") if node.focusable), None)
             self.set_focus(first)
 
     @on(Tabs.TabActivated)

@@ -1,5 +1,7 @@
 """Text of which only the lines that change are painted, without a look at how they are to be wrapped."""
 
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import zip_longest
 
 from rich.segment import Segment
@@ -14,12 +16,19 @@ from textual.widget import Widget
 class Lines(Widget):
     """As many lines as it was last given, each cut off or filled up to the width there is."""
 
+    FILLED = True
+    """Whether lines are filled up in the colours of the text; else what comes after them is left to Textual."""
+    _shown: object = None
+    """All that makes up the text."""
     _lines: tuple["_Line", ...] = ()
     _base: Style | None = None
 
     def put(self, text: Text) -> None:
         """Show the lines of ``text``, whose spans do not overlap, from now on."""
-        before, self._lines = self._lines, _lines(text)
+        shown = text.plain, tuple(text.spans), str(text.style)
+        if shown == self._shown:
+            return
+        before, self._shown, self._lines = self._lines, shown, _lines(text)
         if len(before) != len(self._lines) and self.styles.is_auto_height:
             self.refresh(layout=True)
             return
@@ -48,16 +57,37 @@ class Lines(Widget):
         width = self.content_size.width
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, base + Style.parse(style)) for text, style in line]
-        strip = Strip(segments).adjust_cell_length(width, base)
+        strip = Strip(segments)
+        if self.FILLED or strip.cell_length > width:
+            strip = strip.adjust_cell_length(width, base)
+        elif not segments:
+            # Where there is nothing at all, the mouse would find no line.
+            strip = Strip([Segment("", base)])
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
-            start, end = span[0], width if span[1] == -1 else span[1]
+            end = strip.cell_length if span[1] == -1 else min(span[1], strip.cell_length)
+            start = min(span[0], end)
             marked = strip.crop(start, end).apply_style(self.screen.get_component_rich_style("screen--selection"))
             strip = Strip.join([strip.crop(0, start), marked, strip.crop(end)])
-        return strip.apply_offsets(0, y)
+        return _placed(strip, y)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
         """The text that was marked with the mouse, and what it ends with."""
         return selection.extract(self.render().plain), "\n"
+
+
+def _placed(strip: Strip, y: int) -> Strip:
+    """``strip`` as line ``y``, with what Textual looks for where text is marked with the mouse."""
+    segments, x = [], 0
+    for text, style, _ in strip:
+        segments.append(Segment(text, _at(x, y, style or Style.null())))
+        x += len(text)
+    return Strip(segments, strip.cell_length)
+
+
+@lru_cache(maxsize=8192)
+def _at(x: int, y: int, style: Style) -> Style:
+    # The same object each time, for all that is worked out of a style is kept with it.
+    return style + Style.from_meta({"offset": (x, y)})
 
 
 _Line = tuple[tuple[str, str], ...]
@@ -66,20 +96,20 @@ _Line = tuple[tuple[str, str], ...]
 
 def _lines(text: Text) -> tuple[_Line, ...]:
     lines: list[list[tuple[str, str]]] = [[]]
-    reached = 0
-
-    def take(end: int, style: str) -> None:
-        nonlocal reached
-        first, *others = text.plain[reached:end].split("\n")
-        for number, part in enumerate((first, *others)):
-            if number:
-                lines.append([])
-            if part:
-                lines[-1].append((part, style))
-        reached = max(reached, end)
-
-    for start, end, style in sorted(text.spans):
-        take(start, str(text.style))
-        take(end, str(style))
-    take(len(text.plain), str(text.style))
+    for part, style in _parts(text):
+        first, *others = part.split("\n")
+        if first:
+            lines[-1].append((first, style))
+        lines += [[(other, style)] if other else [] for other in others]
     return tuple(map(tuple, lines))
+
+
+def _parts(text: Text) -> Iterator[tuple[str, str]]:
+    """All of ``text``, each part with its style."""
+    plain, style, reached = text.plain, str(text.style), 0
+    for start, end, other in sorted(text.spans):
+        if reached < start:
+            yield plain[reached:start], style
+        yield plain[start:end], str(other)
+        reached = end
+    yield plain[reached:], style

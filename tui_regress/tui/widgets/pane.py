@@ -1,8 +1,9 @@
 """Parts of the screen that show the session: out of sight they cost nothing, what has not changed is not painted."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.text import Text
+from textual.geometry import Region
 from textual.widget import Widget
 
 from tui_regress.tui.widgets.lines import Lines
@@ -18,6 +19,7 @@ class Pane(Widget):
     """The one shown last."""
     _in_sight = False
     _named: tuple[str, str] | None = None
+    _naming = False
 
     def show(self, session: "Session") -> None:
         """Bring the pane up to date."""
@@ -34,10 +36,19 @@ class Pane(Widget):
         raise NotImplementedError
 
     def head(self, title: str, subtitle: str = "") -> None:
-        """Title and subtitle in the frame. Naming them anew paints the whole pane: only where they change."""
+        """Title and subtitle in the frame."""
         if (title, subtitle) != self._named:
             self._named = title, subtitle
+            self._naming = True
             self.border_title, self.border_subtitle = title, subtitle
+            self._naming = False
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Paint anew; of a pane with another name only the frame above and below."""
+        if self._naming and not regions:
+            (x, y), (width, height) = self.content_offset, self.outer_size
+            regions = Region(-x, -y, width, 1), Region(-x, height - 1 - y, width, 1)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def on_show(self) -> None:
         """Catch up on what changed out of sight."""

@@ -125,6 +125,9 @@ class Runner:
         return thread
 
     def _survey_devices(self) -> None:
+        # The first line of a chart needs it, and must not wait until it is imported, least of all while training.
+        import plotext  # noqa: F401
+
         from tui_regress.engine.devices import list_devices
 
         self._post(messages.DevicesFound(list_devices()))

@@ -63,7 +63,7 @@ _HEARD: dict[type[messages.Told], tuple[Callable[[Conductor, Any], bool], Shown]
 }
 """What becomes of each word of the threads, and what of the screen it changes."""
 
-STATUS, PANES = 5.5, 2.0
+STATUS, PANES = 6.5, 2.0
 """Times a second that the status line and each pane are drawn at least while training."""
 SETTLE = 0.15
 """Seconds without another keystroke after which edited data are prepared anew."""

@@ -1,7 +1,4 @@
 import threading
-from collections.abc import Sequence
-from concurrent import futures
-from concurrent.futures import Future
 
 import pytest
 
@@ -70,11 +67,12 @@ def test_after_a_stop_no_piece_is_begun_and_none_is_left_under_way(monkeypatch: 
     def breathe() -> None:
         raise Stop
 
-    def wait(helpers: Sequence[Future[None]]) -> object:
-        stopped.set()
-        return futures.wait(helpers)
+    class Waited(threading.Semaphore):
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            stopped.set()
+            return super().acquire(blocking, timeout)
 
-    monkeypatch.setattr(crew, "wait", wait)
+    monkeypatch.setattr(crew, "Semaphore", Waited)
     some = Crew(1, nothing)
     with pytest.raises(Stop):
         some.map(work, range(1000), breathe)
@@ -95,3 +93,36 @@ def test_what_goes_wrong_in_any_thread_is_raised_in_the_calling_one(failing: int
 
     with pytest.raises(MemoryError):
         Crew(1, nothing).map(work, range(2), nothing)
+
+
+def test_where_a_helper_fails_no_other_piece_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, failed, calling = Meeting(2), threading.Event(), threading.get_ident()
+
+    class Released(threading.Semaphore):
+        def release(self, n: int = 1) -> None:
+            super().release(n)
+            failed.set()
+
+    def work(item: int) -> int:
+        meeting(item)
+        if threading.get_ident() != calling:
+            raise MemoryError(item)
+        assert failed.wait(30)
+        return item
+
+    monkeypatch.setattr(crew, "Semaphore", Released)
+    with pytest.raises(MemoryError):
+        Crew(1, nothing).map(work, range(1000))
+    assert sorted(meeting.begun) == [0, 1]
+
+
+def test_helpers_hold_up_no_end_of_the_program_and_end_with_the_crew() -> None:
+    helping: list[threading.Thread] = []
+    some = Crew(1, lambda: helping.append(threading.current_thread()))
+    some.map(Meeting(2), range(2))
+    (helper,) = helping
+    assert helper.daemon
+    assert helper.is_alive()
+    del some
+    helper.join(30)
+    assert not helper.is_alive()

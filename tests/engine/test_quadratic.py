@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,6 +37,28 @@ def test_moments_do_not_depend_on_the_size_of_the_chunks(monkeypatch: pytest.Mon
     assert found.squares == pytest.approx(y @ y)
     assert found.count == 50
     assert moments(dataset(X, y), False).gram.shape == (3, 3)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (700, 1), (9000, 2), (700, 32), (700, 33), (90, 80)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_moments_are_the_products_whatever_the_shape_and_the_layout(rows: int, columns: int, order: str) -> None:
+    rng = np.random.default_rng(rows)
+    X, y = np.array(rng.normal(size=(rows, columns)), order=order), rng.normal(size=rows)  # type: ignore[call-overload]
+    A = np.column_stack((X, np.ones(rows)))
+    found = moments(dataset(X, y), True)
+    np.testing.assert_allclose(found.gram, A.T @ A, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(found.target, A.T @ y, rtol=1e-11, atol=1e-11)
+
+
+def test_sums_of_many_columns_take_no_more_memory_than_two_matrices_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 2**12)
+    X = np.random.default_rng(0).normal(size=(20_000, 60))
+    wide = dataset(X, X[:, 0])
+    tracemalloc.start()
+    moments(wide, False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 * 60 * 60 * 8
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e3, 1e6])

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 from rich.text import Text
 from textual.app import App, ComposeResult
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.pilot import Pilot
+from textual.selection import Selection
 from textual.strip import Strip
 
 from tui_regress.tui.session import Session
@@ -90,3 +91,14 @@ async def test_other_colours_are_painted_and_each_part_keeps_its_own(text: Text,
         await pilot.pause()
         assert pane.render() == Text("\n").join(Text.assemble(*line) for line in lines)
         assert 1 in pane.painted
+
+
+async def test_marked_text_stays_whole_where_characters_are_wide() -> None:
+    async with sheet(Text("one\n日本語 abc\n\nend")) as (pane, pilot):
+        before = pane.rows
+        pane.screen.selections = {pane: Selection(Offset(1, 1), Offset(2, 3))}
+        await pilot.pause()
+        assert pane.rows == before
+        mark = pane.screen.get_component_rich_style("screen--selection").bgcolor
+        marked = [part.text for part in pane.render_line(1) if part.style and part.style.bgcolor == mark]
+        assert "".join(marked).rstrip() == "本語 abc"

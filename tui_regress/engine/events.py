@@ -206,6 +206,7 @@ class Ended:
     those of the best record."""
     verdict: Verdict | None
     seconds: float
+    """Of training: neither pauses nor the measuring of metrics count."""
     stop: StopRule = "epochs"
     record: int = -1
     """The record that ``parameters`` are of; −1 where there is none."""

@@ -230,8 +230,10 @@ class History:
 
 def rates(block: Block) -> list[tuple[int, float]]:
     """The learning rates of ``block``, the first of which is that of its first record: see Rates."""
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(block.lr) != 0)))
-    return [(block.first + int(start), float(block.lr[start])) for start in starts]
+    # Hardly ever does it change: one look at all of them must do then.
+    same = block.lr == block.lr[0]
+    starts = [0] if same.all() else np.flatnonzero(np.concatenate(([True], np.diff(block.lr) != 0))).tolist()
+    return [(block.first + start, float(block.lr[start])) for start in starts]
 
 
 def _is_after(last: int, record: Record | None) -> bool:

@@ -79,7 +79,8 @@ def measure(model: Model, theta: FloatArray, X: FloatArray, y: FloatArray) -> Me
 
     ``theta`` is meant in the units of X. A logistic model's targets are 0 and 1. There must be a row at least.
     """
-    portions, crew = shares(*X.shape), Crew(cores() - 1)
+    portions = shares(*X.shape)
+    crew = Crew(cores() - 1 if len(portions) > 1 else 0)
     if isinstance(model, Linear):
         errors = crew.map(lambda rows: _errors(model, theta, X[rows], y[rows]), portions)
         return _linear(errors, crew.map(lambda rows: _spread(y[rows]), list(chunks(len(y), _VECTORS))))

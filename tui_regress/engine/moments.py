@@ -1,12 +1,13 @@
 """The sums over rows that say everything about least squares."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
 from tui_regress.data.dataset import Dataset, FloatArray
-from tui_regress.engine.chunks import shares
+from tui_regress.engine.chunks import chunks, shares
 from tui_regress.engine.crew import Crew, cores
 
 MOST = 2000
@@ -14,6 +15,8 @@ MOST = 2000
 
 _NARROW = 32
 """Columns up to which all cores share the portions."""
+_Sums = tuple[FloatArray, FloatArray, FloatArray, float, float]
+"""XᵀX, Xᵀ1, Xᵀy, 1ᵀy and yᵀy over some rows."""
 _DEEP = 256
 """Rows in a product of narrow matrices: few enough for BLAS to take it as a small one, in one thread."""
 
@@ -42,10 +45,14 @@ def moments(dataset: Dataset, bias: bool) -> Moments:
     """The sums for all rows of ``dataset``, in float64, in one pass; those of the last two datasets are kept."""
     X, y, d = dataset.X, dataset.y, dataset.features
     # BLAS shares the product of wide rows among threads of its own, but leaves that of narrow ones to one.
-    crew = Crew(cores() - 1 if d <= _NARROW else 0)
-    parts = crew.map(lambda rows: _sums(X[rows], y[rows]), shares(dataset.rows, d))
+    parts: Iterable[_Sums]
+    if d <= _NARROW:
+        parts = Crew(cores() - 1).map(lambda rows: _sums(X[rows], y[rows]), shares(dataset.rows, d))
+    else:
+        # One by one: matrices for all portions would take more memory than the data.
+        parts = (_sums(X[rows], y[rows]) for rows in chunks(dataset.rows, d, d))
     with np.errstate(over="ignore", invalid="ignore"):
-        upper, ones, target, total, squares = (sum(part) for part in zip(*parts, strict=True))
+        upper, ones, target, total, squares = reduce(_plus, parts)
         gram = np.zeros((d + bias, d + bias))
         gram[:d, :d] = np.triu(upper) + np.triu(upper, 1).T
     if bias:
@@ -55,11 +62,17 @@ def moments(dataset: Dataset, bias: bool) -> Moments:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _sums(X: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
+def _sums(X: FloatArray, y: FloatArray) -> _Sums:
     """XᵀX, on and above its diagonal, Xᵀ1, Xᵀy, yᵀ1 and yᵀy; no [X 1] is formed, copying would take longer."""
     # np.dot lets other threads work meanwhile, where @ does so only for results of many numbers.
     ones = np.ones(len(y))
     return _upper(X), np.dot(ones, X), np.dot(y, X), float(np.dot(ones, y)), float(np.dot(y, y))
+
+
+def _plus(one: _Sums, other: _Sums) -> _Sums:
+    (a, b, c, d, e), (f, g, h, i, j) = one, other
+    a += f
+    return a, b + g, c + h, d + i, e + j
 
 
 def _upper(X: FloatArray) -> FloatArray:

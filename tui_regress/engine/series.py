@@ -72,20 +72,26 @@ class Series:
 
     def extend(self, values: FloatArray) -> None:
         """Add ``values``, shape (k,), at the end."""
-        end = self._count + len(values)
-        dtype = self._values.dtype if _fit(values, self._values.dtype) else np.dtype(np.float64)
-        if end > len(self._values) or dtype != self._values.dtype:
-            # As many as are expected, so that none is ever moved again; beyond, more by a quarter.
-            grown = _room(max(end, self._expected), max(end, len(self._values) * 5 // 4), dtype)
-            grown[: self._count] = self._values[: self._count]
-            self._values = grown
-        self._values[self._count : end] = values
+        first, end = self._count, self._count + len(values)
+        if end > len(self._values):
+            self._move(end, self._values.dtype)
+        with np.errstate(over="ignore"):
+            self._values[first:end] = values
+        if self._values.dtype == np.float32 and not _same(self._values[first:end], values):
+            self._move(end, np.dtype(np.float64))
+            self._values[first:end] = values
         self._count = end
         self._levels[0].summarise(self._values[:end])
         for finer, level in pairwise(self._levels):
             if finer.count // _FACTOR == level.count:
                 break
             level.gather(finer)
+
+    def _move(self, end: int, dtype: np.dtype[Any]) -> None:
+        """To where there is room for ``end`` values and, if more are expected, for them: none is ever moved again."""
+        grown = _room(max(end, self._expected), max(end, len(self._values) * 5 // 4), dtype)
+        grown[: self._count] = self._values[: self._count]
+        self._values = grown
 
     def cut(self, count: int) -> None:
         """Forget all values but the first ``count``."""
@@ -160,13 +166,9 @@ class _Level:
         return self.cells[:, first : self.count]
 
 
-def _fit(values: FloatArray, dtype: np.dtype[Any]) -> bool:
-    """Whether all ``values`` are numbers of ``dtype``."""
-    if dtype == np.float64:
-        return True
-    with np.errstate(over="ignore"):
-        rounded = values.astype(dtype)
-    return bool((rounded == values).all()) or np.array_equal(rounded, values, equal_nan=True)
+def _same(kept: Floats, values: FloatArray) -> bool:
+    """Whether nothing of ``values`` was lost; what is no number is kept as such."""
+    return bool((kept == values).all()) or np.array_equal(kept, values, equal_nan=True)
 
 
 def _room(wanted: int, enough: int, dtype: np.dtype[Any]) -> Floats:

@@ -66,7 +66,7 @@ class Runner:
         self._latest: Callable[[], None] | None = None
 
     def survey_devices(self) -> None:
-        """Load torch and ask what it can use; answers with DevicesFound."""
+        """Load plotext and torch, and ask what that can use; answers with DevicesFound."""
         self._spawn("devices", self._survey_devices)
 
     def prepare(self, request: int, experiment: Experiment, dataset: Dataset | None) -> None:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 MOST = 30.0
 """Turns a second at most, of all parts together: nobody sees more."""
-SHARE = 0.01
+SHARE = 0.004
 """Of the time, for drawing each part, as long as it is drawn as often as it must be."""
 REST, LONGEST = 0.1, 0.4
 """Seconds without a turn after a key, so that what it does comes first; after the last turn, whatever is pressed."""

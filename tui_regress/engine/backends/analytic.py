@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import softplus
 
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import in_torch
@@ -67,9 +67,11 @@ class Analytic(in_torch.TorchDescent[State]):
         Of a logistic model the rows of class 1 with the other sign, so that they give the log-odds of the wrong class;
         beside them is what these are below where the row is classified right.
         """
-        rows = self._tensor(X)
-        if self.model.bias:
-            rows = pad(rows, (0, 1), value=1.0)
+        # Straight to its place: a copy in between would be as large as all of the data.
+        A = np.ones((len(X), X.shape[1] + self.model.bias), self.experiment.device.dtype)
+        with np.errstate(over="ignore"):
+            A[:, : X.shape[1]] = X
+        rows = torch.from_numpy(A).to(self.device)
         if isinstance(self.model, Linear):
             beside = self._tensor(y)
         else:

@@ -136,7 +136,7 @@ def _plotted(columns: int, rows: int, places: bytes, joined: bytes) -> Character
     plotext has one figure, knows one thread, and dies of numbers that are not finite or lie far outside its limits:
     it is handed places inside the canvas only, and told everything anew each time.
     """
-    # Imported at the first line, after the first screen: it takes half as long as importing Textual.
+    # Not with this module, which the first screen waits for: it takes half as long as importing Textual.
     import plotext
 
     x, y = np.frombuffer(places).reshape(-1, 2).T.tolist()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -60,15 +61,14 @@ class Lines(Widget):
         strip = Strip(segments)
         if self.FILLED or strip.cell_length > width:
             strip = strip.adjust_cell_length(width, base)
-        elif not segments:
-            # Where there is nothing at all, the mouse would find no line.
-            strip = Strip([Segment("", base)])
         if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
-            end = strip.cell_length if span[1] == -1 else min(span[1], strip.cell_length)
-            start = min(span[0], end)
-            marked = strip.crop(start, end).apply_style(self.screen.get_component_rich_style("screen--selection"))
+            # The span counts characters, of which some are two cells wide.
+            start, end = (strip.cell_length if at == -1 else cell_len(strip.text[:at]) for at in span)
+            mark = Style(bgcolor=self.screen.get_component_rich_style("screen--selection").bgcolor)
+            marked = Strip(Segment.apply_style(strip.crop(start, end), post_style=mark))
             strip = Strip.join([strip.crop(0, start), marked, strip.crop(end)])
-        return _placed(strip, y)
+        # Where there is nothing at all, the mouse would find no line.
+        return _placed(strip if strip.cell_length else Strip([Segment("", base)]), y)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
         """The text that was marked with the mouse, and what it ends with."""

@@ -123,7 +123,7 @@ def _predicted(predictions: tuple[Prediction, ...], what: str, width: int) -> li
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:
-    return [text] if text.cell_len <= width else list(text.wrap(get_console(), width))
+    return [text] if text.cell_len <= width else list(text.wrap(get_console(), max(1, width)))
 
 
 def _sample_lines(session: Session) -> list[Text]:

@@ -277,9 +277,10 @@ class ColumnsScreen(Dialog[Opened]):
         self._show_words()
 
     def _show_words(self) -> None:
-        if self._picking is None:
+        # Who leaves early has taken the room for them away.
+        if self._picking is None or not (choice := self.query("#choice")):
             return
-        width = self.query_one("#choice").content_size.width
+        width = choice.first().content_size.width
         column = self.query_one(ColumnTable).column
         about = [Text("No column is called like that.")] if column is None else details(self._picking, column)
         self.query_one("#details", Static).update(flow(about, " · ", width))

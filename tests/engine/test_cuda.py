@@ -22,11 +22,11 @@ BACKENDS = (Analytic, Autograd)
 EPOCHS, ROWS, BATCH = 4, 30, 7
 
 
-class Border(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Border(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch does not say its types
     """Counts the copies onto the device, and those off it, which alone let the CPU wait for the device."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # nor here
         self.uploads = 0
         self.downloads = 0
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tui_regress.tui.turns import LONGEST, MOST, REST, SHARE, Turns
+from tui_regress.tui.turns import LONGEST, REST, SHARE, TURN, Turns
 
 LEAST = 3.0
 
@@ -35,7 +35,7 @@ def test_each_part_has_its_turn_one_at_a_time_and_only_once() -> None:
     for _ in range(5):
         drawn.append(day.turns.take())
         assert day.turns.take() is None
-        day.passes(day.turns.seconds)
+        day.passes(TURN)
     assert sorted(filter(None, drawn)) == ["a", "b", "c"]
     assert drawn[3:] == [None, None]
     assert not day.turns
@@ -54,7 +54,7 @@ def test_news_amid_a_round_costs_nobody_the_place() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "pause"),
-    [(0.0, 1 / MOST), (0.2 * SHARE, 0.2), (10.0, 1 / LEAST)],
+    [(0.0, TURN), (0.2 * SHARE, 0.2), (10.0, 1 / LEAST)],
     ids=["cheap: as often as is seen", "dear: within the share", "far too dear: the least"],
 )
 def test_the_pause_after_a_turn_goes_by_what_it_cost(cost: float, pause: float) -> None:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-MOST = 30.0
-"""Turns a second at most, of all parts together: nobody sees more."""
+TURN = 1 / 30
+"""Seconds from one turn to the next at least, whichever part has it: nobody sees more."""
 SHARE = 0.004
 """Of the time, for drawing each part, as long as it is drawn as often as it must be."""
 REST, LONGEST = 0.1, 0.4
@@ -40,11 +40,6 @@ class Turns(Generic[T]):
         """Whether news waits anywhere."""
         return bool(self._waiting)
 
-    @property
-    def seconds(self) -> float:
-        """The shortest time from one turn to the next."""
-        return 1 / MOST
-
     def news(self) -> None:
         """There is something new for all."""
         self._waiting.update(self._least)
@@ -62,7 +57,7 @@ class Turns(Generic[T]):
         """The part to draw now, of those that are due the one that waits longest; None where none is."""
         now, worked = self._clock(), self._work()
         # A timer is a little early at times: that is no reason to wait for the next one.
-        if now < self._rests or now - self._began < 0.9 * self.seconds:
+        if now < self._rests or now - self._began < 0.9 * TURN:
             return None
         if self._last is not None:
             self._cost[self._last], self._last = worked - self._worked, None
@@ -77,4 +72,4 @@ class Turns(Generic[T]):
 
     def _pause(self, part: T) -> float:
         """Seconds from one drawing of ``part`` to the next."""
-        return min(max(self._cost[part] / SHARE, self.seconds), 1 / self._least[part])
+        return min(max(self._cost[part] / SHARE, TURN), 1 / self._least[part])

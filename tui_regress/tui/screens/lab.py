@@ -23,7 +23,7 @@ from tui_regress.tui.screens.doors import Doors, Prepare
 from tui_regress.tui.screens.stage import VIEWS
 from tui_regress.tui.session import Session
 from tui_regress.tui.settings import data_settings, model_settings
-from tui_regress.tui.turns import Turns
+from tui_regress.tui.turns import TURN, Turns
 from tui_regress.tui.widgets.banner import Banner
 from tui_regress.tui.widgets.code_pane import CodePane
 from tui_regress.tui.widgets.device_pane import DevicePane
@@ -112,7 +112,7 @@ class LabScreen(Doors):
         """Show the experiment, then load what takes time."""
         self.action_view("loss")
         self._turns = Turns(self._progressing())
-        self._ticking = self.set_interval(self._turns.seconds, self._take_turn, pause=True)
+        self._ticking = self.set_interval(TURN, self._take_turn, pause=True)
         await self.experiment_changed()
         if self._model is not None:
             self.run_worker(self.open_model(self._model))

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
+import torch
 from click import UsageError
 from click.testing import CliRunner
 from rich.console import Console
@@ -18,10 +19,12 @@ from rich.console import Console
 from tests.benchmarks import __main__ as program
 from tests.benchmarks import child
 from tests.benchmarks.claims import Claim, Figures, Measure, MissingError, Outcome, Part, Scale, Side
+from tests.benchmarks.on_cuda import steps
 from tests.benchmarks.parts import PARTS
 from tests.benchmarks.report import number, table
 from tests.benchmarks.rounds import measure
 from tests.benchmarks.terminal import ProcessError, Terminal
+from tests.benchmarks.works import minibatches
 
 SPEED = Claim(ours="ours", theirs="theirs", figure="speed", least=20)
 
@@ -221,6 +224,22 @@ def test_a_claim_that_is_not_reached_is_no_failure(monkeypatch: pytest.MonkeyPat
     code, out, _ = run(monkeypatch, [slow], "--runs", "1")
     assert code == 0
     assert " no " in out
+
+
+def test_a_backend_by_itself_is_timed_where_its_device_is() -> None:
+    with steps("one by one", minibatches, "cpu")(Scale(quick=True)) as take:
+        (speed,) = take().values()
+    assert isinstance(speed, float)
+    assert speed > 0
+
+
+def test_without_a_card_there_are_no_figures_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with (
+        pytest.raises(MissingError, match="torch finds no CUDA device"),
+        steps("captured", minibatches)(Scale(quick=True)),
+    ):
+        pass
 
 
 def test_every_part_has_a_name_of_its_own_and_claims_only_what_it_measures() -> None:

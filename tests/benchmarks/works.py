@@ -31,6 +31,11 @@ def per_sample(_scale: Scale) -> Experiment:
     return override(_free(builtin("d2l-concise")), settings)
 
 
+def pass_or_fail(_scale: Scale) -> Experiment:
+    """A few rows of two classes, full batch."""
+    return _free(builtin("pass-or-fail"))
+
+
 def least_squares(scale: Scale) -> Experiment:
     """5,000,000×20, full batch."""
     return _large("linear", scale, lr=0.1)

@@ -14,6 +14,7 @@ from tui_regress.data.dataset import Dataset
 from tui_regress.engine import chunks
 from tui_regress.engine.backends import base, choose, compiled
 from tui_regress.engine.backends.analytic import Analytic
+from tui_regress.engine.backends.captured import Captured
 from tui_regress.engine.control import Stop
 from tui_regress.engine.events import Block
 from tui_regress.engine.objective import evaluate
@@ -383,7 +384,8 @@ def test_auto_chooses_what_suits_the_problem_and_says_why(
 ) -> None:
     # There is no such device here: it is enough to hear what would be computed where.
     made: list[str] = []
-    monkeypatch.setattr(Analytic, "__init__", lambda *arguments: made.append(arguments[-1]))
+    for kind in (Analytic, Captured):
+        monkeypatch.setattr(kind, "__init__", lambda *arguments: made.append(arguments[-1]))
     data = problem(logistic="model.kind" in changes)
     backend, reason = choose(experiment(changes), data, device)
     assert backend.name == expected

@@ -305,8 +305,9 @@ class _Stopwatch:
         return (1 / took if took >= seconds else self._rate(state, seconds)), evaluated + took, ""
 
     def _rate(self, state: State, seconds: float) -> float:
+        # Caches fill and clocks rise meanwhile, and steps are captured in the second block: all this is warming up.
+        self._advance(state, 1)
         length, took = 1, 0.0
-        # Caches fill and clocks rise meanwhile: all this is warming up.
         while took < _BLOCK and not self._control.stopped:
             length *= 2
             _, took = self._advance(state, length)

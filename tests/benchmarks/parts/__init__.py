@@ -1,6 +1,7 @@
 """What is measured, in the order of the table."""
 
 from tests.benchmarks.parts.cpu_line import AUTOGRAD, CPU_LINE
+from tests.benchmarks.parts.cuda import CUDA
 from tests.benchmarks.parts.keeping import RECORDER, TABLE
 from tests.benchmarks.parts.large import LEAST_SQUARES, LOGISTIC
 from tests.benchmarks.parts.memory import MEMORY, PREDICTION
@@ -14,6 +15,7 @@ PARTS = (
     PER_SAMPLE,
     LEAST_SQUARES,
     LOGISTIC,
+    CUDA,
     KEYS,
     FRAME_TIME,
     MEMORY,

@@ -47,8 +47,10 @@ def choose(experiment: Experiment, dataset: Dataset, device: str) -> tuple[Backe
             return Autograd(experiment, dataset, device), reason
         case _:
             from tui_regress.engine.backends.analytic import Analytic
+            from tui_regress.engine.backends.captured import Captured, pays
 
-            return Analytic(experiment, dataset, device), reason
+            kind = Captured if pays(experiment, dataset, device) else Analytic
+            return kind(experiment, dataset, device), reason
 
 
 def _best(experiment: Experiment, dataset: Dataset, *, anywhere: bool) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from tui_regress.data.dataset import Dataset, FloatArray
 from tui_regress.engine.backends import in_torch
 from tui_regress.engine.backends.base import Breathe
+from tui_regress.engine.backends.graphs import Graphs
 from tui_regress.engine.chunks import chunks
 from tui_regress.engine.crew import Crew
 from tui_regress.engine.objective import divisor
@@ -35,6 +36,8 @@ class State(in_torch.State):
     """Shape (p,)."""
     gradient: Tensor
     """Shape (p,): over all rows, between the steps of an epoch over the last minibatch."""
+    graphs: Graphs | None = None
+    """Of its steps on CUDA; None until its first block is complete."""
 
 
 class Analytic(in_torch.TorchDescent[State]):

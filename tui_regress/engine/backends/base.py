@@ -20,6 +20,8 @@ from tui_regress.experiment import Experiment
 
 Breathe = Callable[[], None]
 """Called often between steps, never inside one: lets other threads run, may wait, may raise Stop."""
+Which = slice | NDArray[np.int64]
+"""Some rows: a stretch of them, or their numbers."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class Descent(ABC, Generic[S, A]):
         self.rows = dataset.rows
         self.features = dataset.features
         self._batch_size = batch_size(experiment, dataset.rows)
+        self._steps_at_once = max(1, CHUNK // (self._batch_size * dataset.features))
 
     @abstractmethod
     def _state(self, theta: FloatArray, order: np.random.Generator) -> S:
@@ -107,7 +110,7 @@ class Descent(ABC, Generic[S, A]):
         """Put loss, gradient and score over all rows into ``state``."""
 
     @abstractmethod
-    def _rows(self, which: slice | NDArray[np.int64]) -> tuple[A, A]:
+    def _rows(self, which: Which) -> tuple[A, A]:
         """X and y of some rows, in that order."""
 
     @abstractmethod
@@ -181,25 +184,32 @@ class Descent(ABC, Generic[S, A]):
             # The evaluation at the last record was over the very rows of this step: its gradient is still there.
             self._step(state)
             return
-        for rows in self._batches(state.order, breathe):
-            self._differentiate(state, rows)
-            self._step(state)
-            breathe()
+        for which in self._stretches(state.order, breathe):
+            self._stretch(state, which, breathe)
 
-    def _batches(self, order: np.random.Generator, breathe: Breathe) -> Iterator[tuple[A, A]]:
-        """The minibatches of one epoch, the last one maybe short.
+    def _stretches(self, order: np.random.Generator, breathe: Breathe) -> Iterator[Which]:
+        """The rows of one epoch in the order of its steps, those of many small minibatches at a time.
 
         They are slices of one permutation, drawn here and nowhere else: every backend sees the rows in the same order.
-        Rows are gathered for many small batches at once, but never for the whole epoch.
         """
-        size = self._batch_size
         rank = permutation(order, self.rows, breathe) if self.experiment.training.shuffle else None
-        many = size * max(1, CHUNK // (size * self.features))
+        many = self._batch_size * self._steps_at_once
         for first in range(0, self.rows, many):
-            some = slice(first, first + many)
-            X, y = self._rows(some if rank is None else rank[some])
-            for start in range(0, len(X), size):
-                yield X[start : start + size], y[start : start + size]
+            some = slice(first, min(first + many, self.rows))
+            yield some if rank is None else rank[some]
+
+    def _stretch(self, state: S, which: Which, breathe: Breathe) -> None:
+        """Take the steps of the minibatches that ``which`` rows make."""
+        self._descend(state, self._rows(which), breathe)
+
+    def _descend(self, state: S, rows: tuple[A, A], breathe: Breathe) -> None:
+        """Take a step for each minibatch of ``rows`` (X, y), the last one maybe short."""
+        X, y = rows
+        for first in range(0, len(X), self._batch_size):
+            batch = slice(first, first + self._batch_size)
+            self._differentiate(state, (X[batch], y[batch]))
+            self._step(state)
+            breathe()
 
     def _block(self, state: S, values: Sequence[A]) -> Block:
         """The records with these ``values``, the last of which is the one of ``state.epoch``."""

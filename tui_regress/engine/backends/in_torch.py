@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tui_regress.data.dataset import Dataset, FloatArray
@@ -107,15 +105,17 @@ class TorchDescent(base.Descent[S, Tensor]):
     def _tensor(self, array: Floats) -> Tensor:
         return torch.tensor(array, dtype=self._dtype, device=self.device)
 
-    def _rows(self, which: slice | NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def _rows(self, which: base.Which) -> tuple[Tensor, Tensor]:
         index = which if isinstance(which, slice) else self._uploaded(torch.from_numpy(which))
         return self._X[index], self._y[index]
 
     def _uploaded(self, host: Tensor) -> Tensor:
-        """``host`` on the device. Out of pinned memory, no step under way is waited for."""
-        if self._X.is_cuda:
-            return host.pin_memory().to(self.device, non_blocking=True)
-        return host.to(self.device)
+        """``host`` on the device; no step under way is waited for."""
+        return self._uploadable(host).to(self.device, non_blocking=True)
+
+    def _uploadable(self, host: Tensor) -> Tensor:
+        """``host`` where the device can fetch it by itself."""
+        return host.pin_memory() if self._X.is_cuda else host
 
     def _step(self, state: S) -> None:
         set_lr(state.optimizer, state.lr)

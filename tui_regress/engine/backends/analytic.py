@@ -1,6 +1,6 @@
 """The backend "analytic": the gradient in closed form, in torch, with torch's optimizers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from tui_regress.data.dataset import Dataset, FloatArray
-from tui_regress.engine.backends import in_torch
+from tui_regress.engine.backends import compiled, in_torch
 from tui_regress.engine.backends.base import Breathe
 from tui_regress.engine.backends.graphs import Graphs
 from tui_regress.engine.chunks import chunks
@@ -20,6 +20,8 @@ from tui_regress.engine.objective import divisor
 from tui_regress.engine.optimizers import build
 from tui_regress.experiment import Experiment, Linear
 
+_WORTH_NUMBA = 2**23
+"""Numbers of X from which on a logistic model's full batches are worth to load Numba, which takes half a second."""
 _VECTORS = 6
 """Arrays of one number a row that are in use together with the columns of X."""
 _CERTAIN = 40.0
@@ -44,7 +46,8 @@ class Analytic(in_torch.TorchDescent[State]):
     """One flat parameter vector; all rows are evaluated in about one pass over X.
 
     On the CPU they come in portions that stay in the cache from the first look at X to the second, and a few threads
-    share them: torch itself computes the product of a tall matrix and a vector in one thread.
+    share them: torch itself computes the product of a tall matrix and a vector in one thread. Where Numba is installed,
+    it takes a portion of a logistic model's rows in one go.
     """
 
     name: ClassVar[str] = "analytic"
@@ -58,6 +61,14 @@ class Analytic(in_torch.TorchDescent[State]):
         alone = device != "cpu" or self.rows * self.features < in_torch.WORTH_THREADS
         helpers = 0 if alone else torch.get_num_threads() - 1
         self._crew = Crew(helpers, partial(torch.set_num_threads, 1))
+        many = self._full and device == "cpu" and self.rows * self.features >= _WORTH_NUMBA
+        self._add_up = self._in_one_pass(p) if many and not linear and compiled.available() else None
+
+    def _in_one_pass(self, p: int) -> Callable[..., None]:
+        from tui_regress.engine.backends import compiling, cross_entropy
+
+        rows, theta = np.empty(0, self.experiment.device.dtype), np.zeros(p, self.experiment.device.dtype)
+        return compiling.ready(cross_entropy.add_up, np.empty((p, 0), rows.dtype), rows, theta, np.zeros(p + 2))
 
     def _portions(self) -> Iterator[slice]:
         if self.device != "cpu":
@@ -115,6 +126,10 @@ class Analytic(in_torch.TorchDescent[State]):
         The gradient of a linear model is half that of its squared errors.
         """
         X, y = rows
+        if self._add_up is not None:
+            sums = np.zeros(len(theta) + 2)
+            self._add_up(X.T.numpy(), y.numpy(), theta.numpy(), sums)
+            return torch.from_numpy(sums)
         misses = self._misses(theta, X, y)
         if isinstance(self.model, Linear):
             squares = misses @ misses

@@ -1,3 +1,5 @@
+import mmap
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,3 +97,34 @@ def test_numbers_of_float32_take_half_the_memory_until_one_comes_that_is_none() 
         longer.extend(np.array([2.0, number]))
         np.testing.assert_array_equal(longer.view, [*short, 2.0, number])
         np.testing.assert_array_equal(longer[:], [*short, 2.0, number])
+
+
+def test_where_the_system_does_not_promise_memory_for_all_that_is_expected_a_series_grows_bit_by_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    values = numbers(5000)
+    series = Series(expected=10**12)
+    for part in np.split(values, 10):
+        series.extend(part)
+    assert_right(series, values)
+
+
+def test_room_for_all_that_is_expected_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    real = mmap.mmap
+
+    def counted(place: int, size: int, **settings: int) -> mmap.mmap:
+        taken.append(size)
+        return real(place, size, **settings)
+
+    monkeypatch.setattr(mmap, "mmap", counted)
+    values = np.arange(6000.0)
+    series = Series(expected=6000)
+    for part in np.split(values, 10):
+        series.extend(part)
+    assert_right(series, values)
+    assert taken == [4 * 6000]

@@ -1,5 +1,7 @@
 """A series of numbers that grows, and its extremes at a glance however long it is: a min/max pyramid."""
 
+import mmap
+import sys
 from contextlib import suppress
 from copy import copy
 from itertools import pairwise
@@ -172,7 +174,18 @@ def _same(kept: Floats, values: FloatArray) -> bool:
 
 
 def _room(wanted: int, enough: int, dtype: np.dtype[Any]) -> Floats:
-    """Room for ``wanted`` values, or for ``enough`` where the system does not promise so much."""
-    with suppress(MemoryError):
-        return np.empty(max(wanted, enough), dtype)
+    """Room for ``wanted`` values, or for ``enough`` where the system does not promise so much.
+
+    Raises MemoryError where it does not even promise that.
+    """
+    with suppress(OSError):
+        return _mapped(max(wanted, enough), dtype)
     return np.empty(enough, dtype)
+
+
+def _mapped(count: int, dtype: np.dtype[Any]) -> Floats:
+    """Raises OSError where there is no room for ``count`` values."""
+    # NumPy asks for memory in pages of two megabytes. To give one takes a virtual machine up to ten milliseconds, and
+    # whoever adds the value that needs it waits.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if sys.platform != "win32" else {}
+    return np.frombuffer(mmap.mmap(-1, count * dtype.itemsize, **private), dtype)

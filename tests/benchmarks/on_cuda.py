@@ -36,9 +36,9 @@ def steps(kind: str, make: Make, device: str = "cuda:0") -> Side:
             backend.advance(state, epochs, lambda: None)
             return time.perf_counter() - began
 
-        # The second block is the one that captures.
-        seconds(1)
-        seconds(1)
+        # One of these captures.
+        for _ in range(3):
+            seconds(1)
         length = 1
         while seconds(length) < _BLOCK:
             length *= 2

@@ -71,7 +71,8 @@ class Recorder:
         self.device = device
         self.tapes: list[Tape] = []
 
-    def __call__(self, work: Callable[[], object]) -> Tape:
+    def __call__(self, work: Callable[[], object], *, paced: bool = False) -> Tape:
+        del paced
         tape = Tape(self.device)
         with tape:
             work()

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.engine.conftest import experiment, join, same
 from tests.engine.tape import Recorder
 from tests.engine.test_backends import OPTIMIZERS, idle, problem
 from tui_regress.data.dataset import Dataset
-from tui_regress.engine.backends import captured, choose, graphs
+from tui_regress.engine.backends import analytic, captured, choose, graphs, in_torch
 from tui_regress.engine.backends.analytic import Analytic
 from tui_regress.engine.backends.captured import Captured, pays
 from tui_regress.engine.control import Stop
@@ -22,7 +23,8 @@ from tui_regress.engine.events import Block
 from tui_regress.experiment import Experiment
 
 CAPTURABLE = [name for name in OPTIMIZERS if name != "adagrad"]
-BLOCKS = 1, 3, 9
+BLOCKS = 2, 3, 9
+"""Epochs, of which those in the first are not captured."""
 ROWS, BATCH = 30, 7
 
 
@@ -33,8 +35,8 @@ class Counting:
         self.replays = 0
         self._on = graphs.on("cuda")
 
-    def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
-        replay = self._on(work)
+    def __call__(self, work: Callable[[], None], *, paced: bool = False) -> Callable[[], None]:
+        replay = self._on(work, paced=paced)
 
         def counted() -> None:
             self.replays += 1
@@ -141,8 +143,10 @@ def test_another_learning_rate_counts_from_the_next_epoch_on(place: Place, name:
 
 @pytest.mark.parametrize("batch", [0, BATCH])
 @pytest.mark.parametrize("name", ["momentum", "adam", "nadam"])
-def test_a_state_that_was_frozen_goes_on_to_the_bit(place: Place, name: str, batch: int) -> None:
-    run, data = settings(name, batch=batch), problem(logistic=False, n=ROWS)
+@pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
+def test_a_state_that_was_frozen_goes_on_to_the_bit(place: Place, name: str, batch: int, shuffle: bool) -> None:
+    run = settings(name, batch=batch, more={"training.shuffle": shuffle})
+    data = problem(logistic=False, n=ROWS)
     backend = place.captured(run, data)
     state = backend.start()
     for length in BLOCKS:
@@ -167,7 +171,7 @@ def test_a_stop_takes_effect_after_the_stretch_that_is_under_way(place: Place, m
     run, data = settings("sgd", batch=BATCH), problem(logistic=False, n=ROWS)
     backend = place.captured(run, data)
     state = backend.start()
-    backend.advance(state, 1, idle)
+    backend.advance(state, BLOCKS[0], idle)
     breaths = iter(range(100))
 
     def breathe() -> None:
@@ -176,17 +180,34 @@ def test_a_stop_takes_effect_after_the_stretch_that_is_under_way(place: Place, m
             raise Stop
 
     block = backend.advance(state, 9, breathe)
-    assert (block.first, len(block.loss)) == (2, 1)
+    assert (block.first, len(block.loss)) == (BLOCKS[0] + 1, 1)
 
 
-def test_where_the_device_refuses_to_capture_each_kernel_is_launched_by_itself() -> None:
-    def refuse(_: Callable[[], None]) -> graphs.Replay:
+def test_where_the_device_refuses_to_capture_each_kernel_is_launched_by_itself_and_it_is_not_asked_again() -> None:
+    asked: list[bool] = []
+
+    def refuse(work: Callable[[], None], *, paced: bool = False) -> graphs.Replay:
+        del work
+        asked.append(paced)
         raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
 
     run, data = settings("momentum", batch=BATCH), problem(logistic=False, n=ROWS)
-    expected = blocks(Analytic(run, data, "cpu"))
-    for one, other in zip(blocks(Captured(run, data, "cpu", refuse)), expected, strict=True):
+    lrs = 0.02, 0.02, 0.005
+    expected = blocks(Analytic(run, data, "cpu"), lrs=lrs)
+    for one, other in zip(blocks(Captured(run, data, "cpu", refuse), lrs=lrs), expected, strict=True):
         assert same(one, other)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("batch", [0, BATCH])
+def test_data_in_several_portions_have_only_their_steps_captured(
+    place: Place, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    for module in (analytic, in_torch):
+        monkeypatch.setattr(module, "chunks", lambda rows, *_, **__: iter((slice(0, 13), slice(13, rows))))
+    run, data = settings("adam", logistic=True, batch=batch), problem(logistic=True, n=ROWS)
+    assert_close(blocks(place.captured(run, data)), blocks(place.plain(run, data)))
+    assert place.capture.replays == sum(BLOCKS[1:])
 
 
 @pytest.mark.parametrize("batch", [0, BATCH])
@@ -240,33 +261,87 @@ def test_the_choice_says_analytic_either_way(monkeypatch: pytest.MonkeyPatch) ->
     assert kinds == [Captured, Analytic]
 
 
-def test_memory_of_torch_is_captured_on_the_device_of_the_run_and_not_carried_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told: list[object] = []
+@dataclass
+class Cuda:
+    """What is asked of torch.cuda, in order."""
 
-    class Graph:
-        def replay(self) -> None:
-            told.append("replay")
+    asked: list[object]
+    refuses: bool = False
+
+    @classmethod
+    def put(cls, monkeypatch: pytest.MonkeyPatch) -> "Cuda":
+        """In the place of torch's."""
+        cuda = cls([])
+        monkeypatch.setattr(graphs, "_stream", "stream of {}".format)
+        monkeypatch.setattr(torch.cuda, "current_stream", "current of {}".format)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: cuda)
+        for name in ("device", "stream"):
+            monkeypatch.setattr(torch.cuda, name, partial(cuda.within, name))
+        monkeypatch.setattr(torch.cuda, "graph", cuda.graph)
+        monkeypatch.setattr(torch.cuda, "Event", cuda.event)
+        return cuda
 
     @contextmanager
-    def on_device(name: str) -> Iterator[None]:
-        told.append(name)
-        yield
+    def within(self, name: str, which: str) -> Iterator[None]:
+        self.asked.append((name, which))
+        try:
+            yield
+        finally:
+            self.asked.append((name, "left"))
 
     @contextmanager
-    def capturing(graph: Graph, *, stream: str, capture_error_mode: str) -> Iterator[None]:
-        told.append((type(graph), stream, capture_error_mode))
+    def graph(self, graph: object, *, stream: str, capture_error_mode: str) -> Iterator[None]:
+        self.asked.append((stream, capture_error_mode))
         yield
-        told.append("captured")
+        if self.refuses:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+        assert graph is self
+        self.asked.append("captured")
 
-    monkeypatch.setattr(torch.cuda, "device", on_device)
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "Stream", "a stream on {}".format)
-    monkeypatch.setattr(torch.cuda, "graph", capturing)
-    replay = graphs.on("cuda:1")(lambda: told.append("work"))
+    def replay(self) -> None:
+        self.asked.append("replay")
+
+    def event(self) -> "Event":
+        return Event(self.asked, sum(isinstance(one, tuple) and one[0] == "event" for one in self.asked))
+
+
+@dataclass
+class Event:
+    asked: list[object]
+    number: int
+
+    def record(self, stream: str) -> None:
+        self.asked.append(("event", self.number, stream))
+
+    def synchronize(self) -> None:
+        self.asked.append(f"wait for {self.number}")
+
+
+def test_work_is_captured_on_the_device_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda.put(monkeypatch)
+    replay = graphs.on("cuda:1")(lambda: cuda.asked.append("work"))
+    entered = [("device", "cuda:1"), ("stream", "stream of cuda:1"), ("stream of cuda:1", "thread_local")]
+    assert cuda.asked == [*entered, "work", "captured", ("stream", "left"), ("device", "left")]
     replay()
-    assert told == ["cuda:1", (Graph, "a stream on cuda:1", "thread_local"), "work", "captured", "replay"]
+    assert cuda.asked[-1] == "replay"
+
+
+def test_a_thread_gets_its_stream_back_where_a_device_refuses_to_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda.put(monkeypatch)
+    cuda.refuses = True
+    with pytest.raises(RuntimeError, match="during capture"):
+        graphs.on("cuda:1")(lambda: None)
+    assert cuda.asked[-2:] == [("stream", "left"), ("device", "left")]
+
+
+def test_no_more_than_two_replays_of_a_stretch_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda.put(monkeypatch)
+    replay = graphs.on("cuda:1")(lambda: None, paced=True)
+    cuda.asked.clear()
+    for _ in range(3):
+        replay()
+    events = [("event", number, "current of cuda:1") for number in range(3)]
+    assert cuda.asked == ["replay", events[0], "replay", events[1], "wait for 0", "replay", events[2], "wait for 1"]
 
 
 def test_what_is_captured_on_a_tape_is_not_carried_out_and_its_numbers_stay() -> None:

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -6,8 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.engine.conftest import experiment
+from tests.engine.conftest import experiment, same
 from tests.engine.test_backends import idle, problem
+from tui_regress.data.dataset import Dataset
 from tui_regress.engine.backends import analytic, compiled
 from tui_regress.engine.backends.analytic import Analytic
 from tui_regress.engine.chunks import CHUNK
@@ -104,7 +106,7 @@ def test_whatever_the_logits_are_a_row_counts_as_it_does_in_torch(
 
 def blocks(run: Experiment, *, rows: int, features: int) -> tuple[Analytic, Block]:
     backend = Analytic(run, problem(logistic=True, n=rows, d=features), "cpu")
-    return backend, backend.advance(backend.start(), 20, idle)
+    return backend, backend.advance(backend.start(), 5, idle)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -115,15 +117,56 @@ def test_the_records_are_those_of_torch(
 ) -> None:
     changes = {"model.kind": "logistic", "model.bias": bias, "device.dtype": dtype, "optimizer.lr": 0.5}
     run = experiment(changes)
-    rows = 2 * CHUNK // (features + 6) // 16
+    rows = 2 * CHUNK // (features + 6)
     in_torch, expected = blocks(run, rows=rows, features=features)
     assert in_torch._add_up is None
     monkeypatch.setattr(analytic, "_WORTH_NUMBA", 0)
     in_one_pass, found = blocks(run, rows=rows, features=features)
     assert in_one_pass._add_up is not None
+    assert len(in_one_pass._chunks) > 1
     for field in ("parameters", "gradient", "loss"):
         np.testing.assert_allclose(getattr(found, field), getattr(expected, field), rtol=rtol, atol=rtol / 100)
     np.testing.assert_allclose(found.score, expected.score, atol=2 / rows)
+
+
+def test_a_run_goes_on_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analytic, "_WORTH_NUMBA", 0)
+    backend = Analytic(experiment({"model.kind": "logistic"}), problem(logistic=True, n=CHUNK // 4), "cpu")
+    assert backend._add_up is not None
+    state = backend.start()
+    backend.advance(state, 2, idle)
+    double = backend.thaw(backend.freeze(state))
+    assert same(backend.advance(double, 3, idle), backend.advance(state, 3, idle))
+
+
+def test_where_numba_is_there_and_does_not_work_torch_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = experiment({"model.kind": "logistic"})
+    _, expected = blocks(run, rows=100, features=3)
+
+    def broken(*_: object) -> None:
+        raise ImportError("Numba needs NumPy 2.3 or less.")
+
+    monkeypatch.setattr(analytic, "_WORTH_NUMBA", 0)
+    monkeypatch.setattr(compiling, "ready", broken)
+    backend, found = blocks(run, rows=100, features=3)
+    assert backend._add_up is None
+    assert same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "features", "suited"), [(2**15, 2**9, True), (2**15, 2**9 - 1, False), (2**13, 2**11, False)]
+)
+def test_rows_must_be_many_and_not_too_wide(
+    monkeypatch: pytest.MonkeyPatch, rows: int, features: int, suited: bool
+) -> None:
+    def taken(_: Analytic) -> Callable[..., None]:
+        return print
+
+    monkeypatch.setattr(Analytic, "_in_one_pass", taken)
+    monkeypatch.setattr(Analytic, "_prepared", lambda _, X, y: (torch.empty(len(X), 1), torch.empty(len(y))))
+    X = np.broadcast_to(np.zeros(1), (rows, features))
+    data = Dataset(X, np.zeros(rows), tuple(map(str, range(features))), "y")
+    assert (Analytic(experiment({"model.kind": "logistic"}), data, "cpu")._add_up is not None) is suited
 
 
 @pytest.mark.parametrize(

@@ -88,15 +88,17 @@ def test_a_look_at_a_number_on_the_device_would_be_noticed() -> None:
     assert (border.downloads, border.uploads) == (1, 1)
 
 
-def test_the_order_of_the_rows_goes_to_a_cuda_device_out_of_pinned_memory_without_waiting(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("is_cuda", "expected"), [(True, ["pinned", ("cpu", {"non_blocking": True})]), (False, [("cpu", {})])]
+)
+def test_the_order_of_the_rows_goes_out_of_pinned_memory_without_waiting_and_only_so(
+    monkeypatch: pytest.MonkeyPatch, is_cuda: bool, expected: list[object]
 ) -> None:
-    class OnCuda:
-        is_cuda = True
-
+    class There:
         def __getitem__(self, index: object) -> object:
             return index
 
+    There.is_cuda = is_cuda  # type: ignore[attr-defined] # as torch's tensors have it
     run = experiment({"training.batch_size": 2})
     backend = Analytic(run, dataset([1, 2, 3, 4], [1, 2, 3, 4]), "cpu")
     steps: list[object] = []
@@ -111,8 +113,8 @@ def test_the_order_of_the_rows_goes_to_a_cuda_device_out_of_pinned_memory_withou
 
     monkeypatch.setattr(Tensor, "pin_memory", pinned)
     monkeypatch.setattr(Tensor, "to", moved)
-    monkeypatch.setattr(backend, "_X", OnCuda())
-    monkeypatch.setattr(backend, "_y", OnCuda())
+    monkeypatch.setattr(backend, "_X", There())
+    monkeypatch.setattr(backend, "_y", There())
     rows, _ = backend._rows(np.array([2, 0]))
-    assert steps == ["pinned", ("cpu", {"non_blocking": True})]
+    assert steps == expected
     assert rows.tolist() == [2, 0]

@@ -1,6 +1,6 @@
 import pytest
 from textual.app import App, ComposeResult
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from tui_regress.tui.settings import Setting
 from tui_regress.tui.widgets.form import Field
@@ -39,3 +39,20 @@ async def test_a_field_that_is_on_again_is_bright_whatever_was_restyled_meanwhil
         assert entry.opacity == 1
         await pilot.click(Input)
         assert app.focused is entry
+
+
+class OneChoice(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Field(Setting("model.loss", "Loss", "choice", "What is to be small", ("mse", "sse")), "mse")
+
+
+async def test_the_list_of_a_field_that_is_off_closes() -> None:
+    app = OneChoice()
+    async with app.run_test() as pilot:
+        choice = app.query_one(Select)
+        choice.focus()
+        await pilot.press("enter")
+        assert choice.expanded
+        app.query_one(Field).disabled = True
+        await pilot.press("down", "enter")
+        assert (choice.expanded, choice.value) == (False, "mse")

@@ -305,11 +305,10 @@ class _Stopwatch:
         return (1 / took if took >= seconds else self._rate(state, seconds)), evaluated + took, ""
 
     def _rate(self, state: State, seconds: float) -> float:
-        # Caches fill and clocks rise meanwhile, and steps are captured in the second block: all this is warming up.
-        self._advance(state, 1)
-        length, took = 1, 0.0
-        while took < _BLOCK and not self._control.stopped:
-            length *= 2
+        # Caches fill and clocks rise meanwhile, and steps are captured, once: all this is warming up.
+        length, took, first = 1, 0.0, [1, 1]
+        while (first or took < _BLOCK) and not self._control.stopped:
+            length = first.pop() if first else 2 * length
             _, took = self._advance(state, length)
         epochs, spent = 0, 0.0
         while spent < seconds and not self._control.stopped:

@@ -1,7 +1,7 @@
 """The backend "analytic": the gradient in closed form, in torch, with torch's optimizers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -20,8 +20,9 @@ from tui_regress.engine.objective import divisor
 from tui_regress.engine.optimizers import build
 from tui_regress.experiment import Experiment, Linear
 
-_WORTH_NUMBA = 2**23
-"""Numbers of X from which on a logistic model's full batches are worth to load Numba, which takes half a second."""
+_WORTH_NUMBA, _NARROW = 2**24, 2**9
+"""Numbers of X from which on, and columns up to which, a logistic model's full batches are worth to load Numba. That
+takes half a second, and saves two thousandths in an epoch of so many numbers; of wide rows it saves next to nothing."""
 _VECTORS = 6
 """Arrays of one number a row that are in use together with the columns of X."""
 _CERTAIN = 40.0
@@ -38,8 +39,10 @@ class State(in_torch.State):
     """Shape (p,)."""
     gradient: Tensor
     """Shape (p,): over all rows, between the steps of an epoch over the last minibatch."""
-    graphs: Graphs | None = None
-    """Of its steps on CUDA; None until its first block is complete."""
+    graphs: Graphs = field(default_factory=Graphs)
+    """Of its steps on CUDA."""
+    warm: int = 0
+    """Epochs that were launched there kernel by kernel."""
 
 
 class Analytic(in_torch.TorchDescent[State]):
@@ -61,14 +64,21 @@ class Analytic(in_torch.TorchDescent[State]):
         alone = device != "cpu" or self.rows * self.features < in_torch.WORTH_THREADS
         helpers = 0 if alone else torch.get_num_threads() - 1
         self._crew = Crew(helpers, partial(torch.set_num_threads, 1))
-        many = self._full and device == "cpu" and self.rows * self.features >= _WORTH_NUMBA
-        self._add_up = self._in_one_pass(p) if many and not linear and compiled.available() else None
+        tall = self.features <= _NARROW and self.rows * self.features >= _WORTH_NUMBA
+        suited = tall and self._full and device == "cpu" and not linear
+        self._add_up = self._in_one_pass() if suited and compiled.available() else None
 
-    def _in_one_pass(self, p: int) -> Callable[..., None]:
-        from tui_regress.engine.backends import compiling, cross_entropy
+    def _in_one_pass(self) -> Callable[..., None] | None:
+        """Numba's way to :meth:`_sums`; None where it is there and does not work."""
+        p, dtype = self.features + self.model.bias, self.experiment.device.dtype
+        a_row = np.zeros((p, 1), dtype), np.zeros(1, dtype), np.zeros(p, dtype), np.zeros(p + 2)
+        try:
+            from tui_regress.engine.backends import compiling, cross_entropy
 
-        rows, theta = np.empty(0, self.experiment.device.dtype), np.zeros(p, self.experiment.device.dtype)
-        return compiling.ready(cross_entropy.add_up, np.empty((p, 0), rows.dtype), rows, theta, np.zeros(p + 2))
+            return compiling.ready(cross_entropy.add_up, *a_row)
+        except Exception:
+            # It fails in many ways, with a NumPy that is too new for it for instance, and torch does the same.
+            return None
 
     def _portions(self) -> Iterator[slice]:
         if self.device != "cpu":

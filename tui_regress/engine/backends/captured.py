@@ -1,6 +1,5 @@
 """The backend "analytic" on CUDA: its steps captured in graphs, since for small ones the launches take the time."""
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -18,7 +17,9 @@ from tui_regress.engine.objective import Floats
 from tui_regress.experiment import Adagrad, Experiment
 
 _STEPS = 128
-"""In a graph, at most: capturing takes as long as launching does, and a stop waits for the graph that is under way."""
+"""In a graph, at most: capturing takes as long as launching does, and a stop waits for those that are under way."""
+_WARM = 2
+"""Epochs before anything is captured: the first step sets up the optimizer, and the second is the first of many."""
 
 
 def pays(experiment: Experiment, dataset: Dataset, device: str) -> bool:
@@ -32,7 +33,7 @@ def pays(experiment: Experiment, dataset: Dataset, device: str) -> bool:
 
 
 class Captured(Analytic):
-    """The first block of a state runs call by call: it makes all that must be there before anything is captured.
+    """The first epochs of a state run kernel by kernel: what is there only then must be there to be captured.
 
     A graph holds the learning rate as it was: with another one the steps are captured anew.
     """
@@ -46,10 +47,10 @@ class Captured(Analytic):
 
     def advance(self, state: State, epochs: int, breathe: Breathe) -> Block:
         """See :class:`base.Backend`."""
-        if state.graphs is not None and state.graphs.lr != state.lr:
+        if state.warm >= _WARM and state.lr != state.graphs.lr and not state.graphs.refused:
             state.graphs = self._graphs(state)
         block = super().advance(state, epochs, breathe)
-        state.graphs = state.graphs or graphs.Graphs()
+        state.warm += len(block.loss)
         return block
 
     def _graphs(self, state: State) -> graphs.Graphs:
@@ -63,7 +64,7 @@ class Captured(Analytic):
             evaluation = self._capture(partial(super()._evaluate, state, _idle)) if len(self._chunks) == 1 else None
         except RuntimeError:
             # Nothing of it was carried out, so nothing is lost: a launch for each kernel does it as well.
-            return graphs.Graphs(state.lr)
+            return graphs.Graphs(refused=True)
         return graphs.Graphs(state.lr, step, evaluation, stretches)
 
     def _lengths(self) -> set[int]:
@@ -73,7 +74,11 @@ class Captured(Analytic):
 
     def _captured_stretch(self, state: State, rows: int) -> tuple[Tensor, graphs.Replay]:
         which = torch.arange(rows, device=self.device)
-        return which, self._capture(lambda: self._descend(state, (self._X[which], self._y[which]), _idle))
+
+        def work() -> None:
+            self._descend(state, (self._X[which], self._y[which]), _idle)
+
+        return which, self._capture(work, paced=True)
 
     def _state(self, theta: FloatArray, order: np.random.Generator) -> State:
         state = super()._state(theta, order)
@@ -82,23 +87,24 @@ class Captured(Analytic):
         return state
 
     def _epoch(self, state: State, breathe: Breathe) -> None:
-        if state.graphs is None or state.graphs.step is None:
+        if state.graphs.step is None:
             super()._epoch(state, breathe)
         else:
             state.graphs.step()
 
     def _stretch(self, state: State, which: Which, breathe: Breathe) -> None:
-        if state.graphs is None or not state.graphs.stretches:
-            super()._stretch(state, which, breathe)
-            return
+        # Rows in their own order are gathered, too: a graph rounds as the epochs before it did.
         numbers = np.arange(which.start, which.stop) if isinstance(which, slice) else which
+        if not state.graphs.stretches:
+            super()._stretch(state, numbers, breathe)
+            return
         here, replay = state.graphs.stretches[len(numbers)]
-        here.copy_(self._uploadable(torch.from_numpy(numbers)), non_blocking=True)
+        here.copy_(self._uploaded(torch.from_numpy(numbers)))
         replay()
         breathe()
 
     def _evaluate(self, state: State, breathe: Breathe) -> None:
-        if state.graphs is None or state.graphs.evaluation is None:
+        if state.graphs.evaluation is None:
             super()._evaluate(state, breathe)
         else:
             state.graphs.evaluation()
@@ -121,8 +127,8 @@ class Captured(Analytic):
         if group.get("capturable", True) or not gathered:
             return
         group["capturable"] = True
-        # It will be captured, but not all of its steps are.
-        warnings.filterwarnings("ignore", "This instance was constructed with capturable", UserWarning)
+        # It warns of steps that are not captured: the first ones.
+        vars(state.optimizer)["_warned_capturable_if_run_uncaptured"] = True
         for name, value in gathered.items():
             if not value.ndim:
                 gathered[name] = value.to(self.device, torch.float64 if name == "step" else value.dtype)

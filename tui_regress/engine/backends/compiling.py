@@ -74,7 +74,7 @@ def _nothing_collected() -> Iterator[None]:
 
 
 def ready(function: F, *idle: object) -> F:
-    """``function``, one of those here, in machine code for arguments such as ``idle``, with which it does nothing.
+    """``function``, one of those for Numba, in machine code for arguments such as ``idle``: it is called with them.
 
     Compiled it takes seconds; so it is kept in a file, beside this one or in the user's cache, or in NUMBA_CACHE_DIR.
     """

@@ -110,12 +110,10 @@ class TorchDescent(base.Descent[S, Tensor]):
         return self._X[index], self._y[index]
 
     def _uploaded(self, host: Tensor) -> Tensor:
-        """``host`` on the device; no step under way is waited for."""
-        return self._uploadable(host).to(self.device, non_blocking=True)
-
-    def _uploadable(self, host: Tensor) -> Tensor:
-        """``host`` where the device can fetch it by itself."""
-        return host.pin_memory() if self._X.is_cuda else host
+        """``host`` on the device. Out of pinned memory, no step under way is waited for."""
+        if self._X.is_cuda:
+            return host.pin_memory().to(self.device, non_blocking=True)
+        return host.to(self.device)
 
     def _step(self, state: S) -> None:
         set_lr(state.optimizer, state.lr)

@@ -46,7 +46,7 @@ class Field(Horizontal):
 
     def watch_disabled(self, disabled: bool) -> None:
         """Dim all of it. Textual would look up the rules of everything inside, which takes long for so many fields."""
-        if disabled and self.control.has_focus:
+        if disabled and self.has_focus_within:
             self.screen.set_focus(None)
         # Textual's own rule for the control stays in force until it looks there again: only 1 undoes it.
         self.styles.opacity, self.control.styles.opacity = (0.6, 0.7) if disabled else (1.0, 1.0)

@@ -436,3 +436,17 @@ def test_no_garbage_is_collected_while_numba_compiles(enabled: bool, monkeypatch
         assert gc.isenabled() == enabled
     finally:
         gc.enable()
+
+
+def test_what_is_never_searched_for_garbage_stays_so_when_numba_has_compiled() -> None:
+    def kernel(array: Any) -> None:
+        array[0] = 3.0
+
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        assert frozen > 0
+        compiling.ready(kernel, np.ones(1))
+        assert gc.get_freeze_count() >= frozen // 2
+    finally:
+        gc.unfreeze()

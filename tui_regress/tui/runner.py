@@ -1,5 +1,6 @@
 """The threads behind the dashboard. They know no widget: they compute, and post messages."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ from tui_regress.tui import messages
 
 log = logging.getLogger(__name__)
 
+_COLLECT_AFTER = 5_000
+"""New objects from which Python looks for garbage, once all is loaded: some milliseconds each time."""
 PREDICTED = 100_000
 """Records whose loss is predicted at most."""
 
@@ -130,7 +133,12 @@ class Runner:
 
         from tui_regress.engine.devices import list_devices
 
-        self._post(messages.DevicesFound(list_devices()))
+        found = list_devices()
+        # What is there by now stays: to search it for garbage would halt all threads for a fifth of a second. And from
+        # now on it is looked for often, where there is little: in many milliseconds no key would be answered.
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
+        self._post(messages.DevicesFound(found))
 
     def _prepare_latest(self) -> None:
         while True:

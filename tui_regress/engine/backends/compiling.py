@@ -19,6 +19,9 @@ from tui_regress.experiment import Adagrad, Adam, AdamW, Experiment, Logistic, N
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_COMPILED = 50_000
+"""New objects that only compiling leaves."""
+
 
 def plan(experiment: Experiment, rows: int) -> Plan:
     """That of ``experiment`` on ``rows`` rows of training."""
@@ -67,9 +70,13 @@ def _nothing_collected() -> Iterator[None]:
     try:
         yield
     finally:
-        # What compiling has left goes to the oldest objects unsearched, or the search would come now.
-        gc.freeze()
-        gc.unfreeze()
+        # What compiling has left is left unsearched, or the search would come now: among the oldest objects, or where
+        # there are some already among those that are never searched.
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        elif gc.get_count()[0] > _COMPILED:
+            gc.freeze()
         gc.enable()
 
 

@@ -23,18 +23,6 @@ async def test_what_is_picked_is_opened(houses: Path) -> None:
     assert (Path(data.path), data.target) == (houses.resolve(), "rooms")
 
 
-async def test_words_that_come_when_the_columns_are_left_have_nowhere_to_go(houses: Path) -> None:
-    app = LabApp(builtin("gentle-line"), houses, runner=StillRunner)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, ColumnsScreen), "the columns")
-        columns = app.screen
-        assert isinstance(columns, ColumnsScreen)
-        await until(pilot, lambda: columns.query_one(ColumnTable).column == 3, "the columns themselves")
-        await pilot.press("escape")
-        await until(pilot, lambda: not columns.query("#choice"), "no room for words")
-        columns._show_words()
-
-
 async def test_who_picks_nothing_is_on_the_main_screen(houses: Path) -> None:
     app = LabApp(builtin("gentle-line"), houses, runner=StillRunner)
     async with app.run_test(size=(120, 40)) as pilot:

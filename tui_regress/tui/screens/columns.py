@@ -19,11 +19,11 @@ from tui_regress.data.sources import label
 from tui_regress.experiment import Experiment, Table
 from tui_regress.problems import ExperimentError, InputError, describe
 from tui_regress.text import printable
-from tui_regress.tui.layout import flow
 from tui_regress.tui.picking import Picking, carried_over, experiment_of, first_guess
 from tui_regress.tui.screens.dialog import Dialog
 from tui_regress.tui.screens.open import Opened
 from tui_regress.tui.widgets.column_table import ColumnTable, details
+from tui_regress.tui.widgets.phrases import Phrases
 
 if TYPE_CHECKING:  # it loads polars
     from tui_regress.data.columns import ColumnInfo
@@ -91,8 +91,8 @@ class ColumnsScreen(Dialog[Opened]):
             yield Static("Reading …", id="reading", markup=False)
             yield ColumnTable()
             yield FindField(placeholder="part of a name", compact=True)
-            yield Static(id="details")
-            yield Static(id="choice")
+            yield Phrases(id="details")
+            yield Phrases(id="choice")
             yield Label(id="problem", classes="problem", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -101,10 +101,6 @@ class ColumnsScreen(Dialog[Opened]):
         self.add_class("-reading")
         self._say("")
         threading.Thread(target=self._survey, name="tui-regress columns", daemon=True).start()
-
-    def on_resize(self) -> None:
-        """Set the sentences anew for the width there is."""
-        self.call_after_refresh(self._show)
 
     # -- what the thread says
 
@@ -121,8 +117,6 @@ class ColumnsScreen(Dialog[Opened]):
                 self._at_first = self._picking
         self.remove_class("-reading")
         self._show()
-        # Only now is there room for the words, and its width is known once it is laid out.
-        self.call_after_refresh(self._show_words)
         self.query_one(ColumnTable).focus()
         self.query_one(ColumnTable).go_to(self._picking.target)
         self.refresh_bindings()
@@ -277,14 +271,12 @@ class ColumnsScreen(Dialog[Opened]):
         self._show_words()
 
     def _show_words(self) -> None:
-        # Who leaves early has taken the room for them away.
-        if self._picking is None or not (choice := self.query("#choice")):
+        if self._picking is None:
             return
-        width = choice.first().content_size.width
         column = self.query_one(ColumnTable).column
         about = [Text("No column is called like that.")] if column is None else details(self._picking, column)
-        self.query_one("#details", Static).update(flow(about, " · ", width))
-        self.query_one("#choice", Static).update(flow(map(Text, self._picking.summary()), " · ", width))
+        self.query_one("#details", Phrases).show(about)
+        self.query_one("#choice", Phrases).show(map(Text, self._picking.summary()))
 
     def _say(self, sentence: str) -> None:
         problem = self.query_one("#problem", Label)
